@@ -1,0 +1,16 @@
+/*
+ * The one place for what standard C11 does not have. Everything here has a
+ * harmless meaning for a compiler that knows nothing of it.
+ */
+#ifndef WSMCP_COMPAT_H
+#define WSMCP_COMPAT_H
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
+#define UNUSED                     __attribute__((unused))
+#else
+#define PRINTF_LIKE(fmt, first)
+#define UNUSED
+#endif
+
+#endif
