@@ -1,0 +1,181 @@
+#include "pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "jsonrpc.h"
+
+#define FIRST_BUCKETS 64 /* a power of two, as are all that follow */
+
+struct pending_list {
+	struct pending *head, *tail;
+	size_t count;
+};
+
+struct pending_table {
+	struct pending **buckets;
+	size_t bucket_count;
+	size_t max, max_settled;
+	uint64_t seed;
+	struct pending_list owed, settled;
+};
+
+static void list_push(struct pending_list *l, struct pending *p)
+{
+	p->next = NULL;
+	p->prev = l->tail;
+	if (l->tail)
+		l->tail->next = p;
+	else
+		l->head = p;
+	l->tail = p;
+	l->count++;
+}
+
+static void list_unlink(struct pending_list *l, struct pending *p)
+{
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		l->head = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	else
+		l->tail = p->prev;
+	l->count--;
+}
+
+static struct pending_list *list_of(struct pending_table *t, const struct pending *p)
+{
+	return p->state == PENDING_OWED ? &t->owed : &t->settled;
+}
+
+struct pending_table *pending_table_new(size_t max, size_t max_settled, uint64_t seed)
+{
+	struct pending_table *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->buckets = calloc(FIRST_BUCKETS, sizeof(struct pending *));
+	if (!t->buckets) {
+		free(t);
+		return NULL;
+	}
+	t->bucket_count = FIRST_BUCKETS;
+	t->max = max;
+	t->max_settled = max_settled;
+	t->seed = seed;
+	return t;
+}
+
+void pending_table_free(struct pending_table *t)
+{
+	if (!t)
+		return;
+	while (t->owed.head)
+		pending_remove(t, t->owed.head);
+	pending_forget_settled(t);
+	free(t->buckets);
+	free(t);
+}
+
+static struct pending **bucket(const struct pending_table *t, uint64_t hash)
+{
+	return &t->buckets[hash & (t->bucket_count - 1)];
+}
+
+struct pending *pending_find(const struct pending_table *t, const char *id, size_t len)
+{
+	uint64_t hash = jsonrpc_id_hash(id, len, t->seed);
+
+	for (struct pending *p = *bucket(t, hash); p; p = p->chain) {
+		if (p->hash == hash && jsonrpc_id_equal(p->id, p->id_len, id, len))
+			return p;
+	}
+	return NULL;
+}
+
+static void rechain(struct pending_table *t, struct pending_list *l)
+{
+	for (struct pending *p = l->head; p; p = p->next) {
+		struct pending **b = bucket(t, p->hash);
+		p->chain = *b;
+		*b = p;
+	}
+}
+
+/* Without memory for more buckets the chains just grow longer. */
+static void grow(struct pending_table *t)
+{
+	size_t count = t->bucket_count * 2;
+	struct pending **buckets = calloc(count, sizeof(struct pending *));
+
+	if (!buckets)
+		return;
+	free(t->buckets);
+	t->buckets = buckets;
+	t->bucket_count = count;
+	rechain(t, &t->owed);
+	rechain(t, &t->settled);
+}
+
+bool pending_has_room(const struct pending_table *t, size_t count)
+{
+	return count <= t->max - t->owed.count;
+}
+
+struct pending *pending_add(struct pending_table *t, const char *id, size_t len)
+{
+	if (!pending_has_room(t, 1))
+		return NULL;
+	struct pending *p = malloc(sizeof *p + len);
+	if (!p)
+		return NULL;
+	if (t->owed.count + t->settled.count >= t->bucket_count)
+		grow(t);
+	*p = (struct pending){.state = PENDING_OWED,
+	    .hash = jsonrpc_id_hash(id, len, t->seed),
+	    .id_len = len};
+	memcpy(p->id, id, len);
+	struct pending **b = bucket(t, p->hash);
+	p->chain = *b;
+	*b = p;
+	list_push(&t->owed, p);
+	return p;
+}
+
+void pending_settle(struct pending_table *t, struct pending *p, enum pending_state state)
+{
+	list_unlink(list_of(t, p), p);
+	p->state = state;
+	list_push(&t->settled, p);
+	if (t->settled.count > t->max_settled)
+		pending_remove(t, t->settled.head);
+}
+
+void pending_remove(struct pending_table *t, struct pending *p)
+{
+	struct pending **at = bucket(t, p->hash);
+
+	while (*at != p)
+		at = &(*at)->chain;
+	*at = p->chain;
+	list_unlink(list_of(t, p), p);
+	free(p);
+}
+
+void pending_forget_settled(struct pending_table *t)
+{
+	while (t->settled.head)
+		pending_remove(t, t->settled.head);
+}
+
+struct pending *pending_first_owed(const struct pending_table *t)
+{
+	return t->owed.head;
+}
+
+size_t pending_owed(const struct pending_table *t)
+{
+	return t->owed.count;
+}
