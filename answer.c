@@ -62,7 +62,8 @@ int answer_append(struct buf *out, const char *id, size_t id_len, const struct a
 
 	if (!error)
 		return -1;
-	int rc = append_parts(out, "{\"jsonrpc\":\"2.0\",\"id\":", id, id_len, ",\"error\":", error);
+	int rc =
+	    append_parts(out, "{\"jsonrpc\":\"2.0\",\"id\":", id, id_len, ",\"error\":", error);
 	cJSON_free(error);
 	return rc;
 }
@@ -77,8 +78,9 @@ int answer_append_cancel(struct buf *out, const char *id, size_t id_len, const c
 		return -1;
 	size_t before = out->len;
 	int rc = append_parts(out,
-	    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":", id,
-	    id_len, ",\"reason\":", quoted);
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/"
+	    "cancelled\",\"params\":{\"requestId\":",
+	    id, id_len, ",\"reason\":", quoted);
 	cJSON_free(quoted);
 	if (rc == 0 && buf_append_str(out, "}") != BUF_OK) {
 		out->len = before;

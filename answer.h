@@ -23,9 +23,9 @@ enum answer_code {
 };
 
 enum answer_delivered {
-	ANSWER_UNSAID,      /* data has no "delivered" */
-	ANSWER_NOT_SENT,    /* "no": the message was never sent on any link */
-	ANSWER_MAYBE_SENT   /* "unknown" */
+	ANSWER_UNSAID,    /* data has no "delivered" */
+	ANSWER_NOT_SENT,  /* "no": the message was never sent on any link */
+	ANSWER_MAYBE_SENT /* "unknown" */
 };
 
 struct answer {

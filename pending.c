@@ -133,9 +133,8 @@ struct pending *pending_add(struct pending_table *t, const char *id, size_t len)
 		return NULL;
 	if (t->owed.count + t->settled.count >= t->bucket_count)
 		grow(t);
-	*p = (struct pending){.state = PENDING_OWED,
-	    .hash = jsonrpc_id_hash(id, len, t->seed),
-	    .id_len = len};
+	*p = (struct pending){
+	    .state = PENDING_OWED, .hash = jsonrpc_id_hash(id, len, t->seed), .id_len = len};
 	memcpy(p->id, id, len);
 	struct pending **b = bucket(t, p->hash);
 	p->chain = *b;

@@ -20,9 +20,9 @@ enum pending_state {
 };
 
 enum pending_flag {
-	PENDING_INITIALIZE = 1 << 0,  /* never cancelled by us */
-	PENDING_TASK = 1 << 1,        /* task-augmented: never cancelled by us */
-	PENDING_LISTEN = 1 << 2,      /* a long-lived subscriptions/listen: owes nothing at the end */
+	PENDING_INITIALIZE = 1 << 0, /* never cancelled by us */
+	PENDING_TASK = 1 << 1,       /* task-augmented: never cancelled by us */
+	PENDING_LISTEN = 1 << 2, /* a long-lived subscriptions/listen: owes nothing at the end */
 	PENDING_HANDED_OVER = 1 << 3, /* its message left the queue for a link */
 	PENDING_BEGUN = 1 << 4,       /* some of its bytes may have left on a link */
 	PENDING_SENT = 1 << 5         /* its message was sent (outbox.h) on some link */

@@ -26,14 +26,14 @@ enum reason_kind {
 	REASON_UNTRUSTED,     /* the server's certificate is not trusted */
 	REASON_CERTIFICATE,   /* the server does not accept ours */
 	/* the link */
-	REASON_CLOSED,        /* the server sent a close frame: see close_code */
-	REASON_LOST,          /* the connection ended without a close frame */
-	REASON_SILENT,        /* nothing heard for too long after a PING, or output stuck */
-	REASON_VIOLATION,     /* the server broke RFC 6455; we closed with 1002 */
-	REASON_NOT_UTF8,      /* text that is not UTF-8; we closed with 1007 */
-	REASON_STOPPED,       /* we closed it ourselves, because we were done */
+	REASON_CLOSED,    /* the server sent a close frame: see close_code */
+	REASON_LOST,      /* the connection ended without a close frame */
+	REASON_SILENT,    /* nothing heard for too long after a PING, or output stuck */
+	REASON_VIOLATION, /* the server broke RFC 6455; we closed with 1002 */
+	REASON_NOT_UTF8,  /* text that is not UTF-8; we closed with 1007 */
+	REASON_STOPPED,   /* we closed it ourselves, because we were done */
 	/* ourselves */
-	REASON_SETUP          /* libcurl does not take an option or memory is out */
+	REASON_SETUP /* libcurl does not take an option or memory is out */
 };
 
 struct reason {
@@ -41,12 +41,12 @@ struct reason {
 	int status;          /* HTTP status, 0 = none */
 	int close_code;      /* of a close frame, 1005 if it had none, 0 = no close frame */
 	int64_t retry_after; /* ms, from Retry-After; 0 = not given */
-	char text[REASON_TEXT_SIZE]; /* one clause without a full stop; foreign text in it is escaped */
+	char text
+	    [REASON_TEXT_SIZE]; /* one clause without a full stop; foreign text in it is escaped */
 };
 
 /* Fills ${r} with a kind and a text; everything else becomes 0. */
-void reason_set(struct reason *r, enum reason_kind kind, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+void reason_set(struct reason *r, enum reason_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* What may help, as a sentence, or "" if nothing better than the text is known. Static. */
 const char *reason_hint(const struct reason *r);

@@ -1,0 +1,85 @@
+/*
+ * A session kept going over a link: what is to be sent goes to the link as it takes it, what
+ * comes goes to the session as it has room, and the fate of the link is told.
+ *
+ * An endpoint like the others: connection_prepare tells which descriptors and events matter and until when,
+ * connection_process does what can be done without blocking.
+ */
+#ifndef WSMCP_CONNECTION_H
+#define WSMCP_CONNECTION_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link.h"
+#include "session.h"
+
+struct connection;
+struct trace;
+
+/* Everything pointed to must outlive the connection. */
+struct connection_options {
+	struct link_options link;
+	const char *const *header_lines; /* as for headers_add; read again at each attempt */
+	size_t header_count;
+	const char *server;   /* how to name the server to people; no secrets */
+	uint64_t max_message; /* bytes, host to server */
+	int64_t linger;       /* ms */
+	struct trace *trace;  /* NULL = none */
+};
+
+/* Most bytes (message_cost) that wait in one direction before the source is left alone. */
+#define CONNECTION_MARK ((size_t)256 * 1024)
+
+/* Slots that connection_prepare may fill. */
+#define CONNECTION_POLL_MAX LINK_POLL_MAX
+
+/* NULL if memory is out. */
+struct connection *connection_new(const struct connection_options *options);
+void connection_free(struct connection *c); /* closes at once; NULL is fine */
+
+/* Begins the first attempt to connect. */
+void connection_start(struct connection *c, int64_t now);
+
+/*
+ * Fills ${fds} (CONNECTION_POLL_MAX slots) and returns how many; lowers ${*deadline} to when connection_process
+ * is wanted at the latest. ${host_room}: whether the host takes more messages now.
+ */
+size_t connection_prepare(
+    struct connection *c, struct pollfd *fds, bool host_room, int64_t *deadline, int64_t now);
+
+/* To be called after poll, and whenever messages were given. */
+void connection_process(
+    struct connection *c, const struct pollfd *fds, size_t count, bool host_room, int64_t now);
+
+/* Whether a message of the host is welcome: what waits for the server is under the mark. */
+bool connection_accepts(const struct connection *c);
+
+/* A message of the host; takes it. */
+void connection_host_said(struct connection *c, struct message *m, int64_t now);
+
+/* The host's input ended. */
+void connection_host_ended(struct connection *c, int64_t now);
+
+/* The next message for the host, given to the caller; NULL if there is none. */
+struct message *connection_next_for_host(struct connection *c);
+
+/*
+ * Leaves on a signal: cancels what is in flight and closes with 1001, as far as that does not block;
+ * what the server still sends is dropped. connection_outcome is final once the link is down.
+ */
+void connection_stop(struct connection *c, int64_t now);
+
+/*
+ * Whether it is over: SESSION_GOES_ON until everything for the host was pulled and the link is
+ * closed.
+ */
+enum session_outcome connection_outcome(const struct connection *c, int64_t now);
+
+/* One line of counters for a person, into ${out}. Returns out. */
+#define CONNECTION_STATS_SIZE 512
+char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZE]);
+
+#endif

@@ -1,0 +1,420 @@
+#include "message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOM_ENOUGH ((size_t)16384) /* free bytes that are worth a read of their own */
+#define WASTE_MAX   ((size_t)64)    /* unused bytes that a finished message may hold on to */
+#define BOM         "\xEF\xBB\xBF"
+#define BOM_LEN     3
+#define BLOCK       64 /* a fixed count lets compilers use vectors for the loop over it */
+
+/* --- messages -------------------------------------------------------------- */
+
+/* An empty message with room for ${len} bytes of text and the spare one. */
+static struct message *message_alloc(size_t len)
+{
+	struct message *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	buf_init(&m->text, len + 1);
+	m->text.data = malloc(len + 1);
+	if (m->text.data == NULL) {
+		free(m);
+		return NULL;
+	}
+	m->text.cap = len + 1;
+	return m;
+}
+
+struct message *message_new(const void *text, size_t len)
+{
+	struct message *m = message_alloc(len);
+
+	if (m == NULL)
+		return NULL;
+	if (len > 0)
+		memcpy(m->text.data, text, len);
+	m->text.len = m->size = len;
+	jsonrpc_scan_text(m->text.data, len, &m->envelope);
+	return m;
+}
+
+/*
+ * Gives back memory that growing ahead has left unused, and makes sure of the spare byte. Returns
+ * false if there is none and no memory for it.
+ */
+static bool text_fit(struct buf *t)
+{
+	void *fitting;
+
+	if (t->cap > t->len && t->cap - t->len - 1 <= WASTE_MAX)
+		return true;
+	fitting = realloc(t->data, t->len + 1);
+	if (fitting == NULL)
+		return t->cap > t->len;
+	t->data = fitting;
+	t->cap = t->len + 1;
+	return true;
+}
+
+struct message *message_adopt(struct buf *text)
+{
+	struct message *m = calloc(1, sizeof(*m));
+
+	if (m == NULL || !text_fit(text)) {
+		free(m);
+		buf_free(text);
+		return NULL;
+	}
+	m->text = *text;
+	buf_init(text, text->max);
+	m->size = m->text.len;
+	jsonrpc_scan_text(m->text.data, m->text.len, &m->envelope);
+	return m;
+}
+
+void message_free(struct message *m)
+{
+	if (m == NULL)
+		return;
+	buf_free(&m->text);
+	free(m);
+}
+
+size_t message_cost(const struct message *m)
+{
+	return sizeof(*m) + m->text.cap;
+}
+
+const char *message_span(const struct message *m, struct jsonrpc_span span, size_t *len)
+{
+	*len = span.len;
+	return span.len > 0 ? (const char *)m->text.data + span.at : NULL;
+}
+
+bool message_method_is(const struct message *m, const char *method)
+{
+	const char *raw;
+	size_t len;
+
+	if (m->envelope.kind != JSONRPC_REQUEST && m->envelope.kind != JSONRPC_NOTIFICATION)
+		return false;
+	raw = message_span(m, m->envelope.method, &len);
+	return raw != NULL && jsonrpc_string_is(raw, len, method);
+}
+
+/* --- lists ----------------------------------------------------------------- */
+
+void message_list_push(struct message_list *l, struct message *m)
+{
+	m->next = NULL;
+	if (l->tail != NULL)
+		l->tail->next = m;
+	else
+		l->head = m;
+	l->tail = m;
+	l->count++;
+	l->cost += message_cost(m);
+}
+
+void message_list_push_front(struct message_list *l, struct message *m)
+{
+	m->next = l->head;
+	l->head = m;
+	if (l->tail == NULL)
+		l->tail = m;
+	l->count++;
+	l->cost += message_cost(m);
+}
+
+struct message *message_list_pop(struct message_list *l)
+{
+	struct message *m = l->head;
+
+	if (m == NULL)
+		return NULL;
+	l->head = m->next;
+	if (l->head == NULL)
+		l->tail = NULL;
+	l->count--;
+	l->cost -= message_cost(m);
+	m->next = NULL;
+	return m;
+}
+
+void message_list_free(struct message_list *l)
+{
+	struct message *m;
+
+	while ((m = message_list_pop(l)) != NULL)
+		message_free(m);
+}
+
+/* --- the intake ------------------------------------------------------------ */
+
+static bool is_newline(unsigned char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+static bool all_blank(const unsigned char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] != ' ' && bytes[i] != '\t' && !is_newline(bytes[i]))
+			return false;
+	}
+	return true;
+}
+
+static void newlines_to_spaces(unsigned char *p, size_t len)
+{
+	for (; len >= BLOCK; p += BLOCK, len -= BLOCK) {
+		for (size_t i = 0; i < BLOCK; i++)
+			p[i] = is_newline(p[i]) ? ' ' : p[i];
+	}
+	for (size_t i = 0; i < len; i++)
+		p[i] = is_newline(p[i]) ? ' ' : p[i];
+}
+
+/* Ready for the next message. Called with nothing to free left behind. */
+static void intake_reset(struct intake *in)
+{
+	in->message = NULL;
+	buf_init(&in->digest, JSONRPC_DIGEST_MAX);
+	in->size = in->tail = 0;
+	in->blank = true;
+	in->over = false;
+	jsonrpc_scan_begin(&in->scan, NULL);
+}
+
+void intake_init(struct intake *in, size_t max)
+{
+	in->max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4;
+	intake_reset(in);
+}
+
+void intake_free(struct intake *in)
+{
+	intake_drop(in);
+}
+
+void intake_drop(struct intake *in)
+{
+	message_free(in->message);
+	buf_free(&in->digest);
+	intake_reset(in);
+}
+
+size_t intake_size(const struct intake *in)
+{
+	return in->size;
+}
+
+/* From here on only a digest is kept. The scan begins anew, because it was begun without one. */
+static void intake_go_over(struct intake *in)
+{
+	in->over = true;
+	jsonrpc_scan_begin(&in->scan, &in->digest);
+	if (in->message != NULL)
+		jsonrpc_scan_feed(&in->scan, in->message->text.data, in->message->text.len);
+	message_free(in->message);
+	in->message = NULL;
+}
+
+/*
+ * Sees to it that at least one more byte and the spare one fit, better ${want}. Grows by half
+ * at least: realloc moves large blocks by remapping pages, so nothing is copied, and what was not
+ * written yet takes no memory. Returns how many fit, 0 if memory is out.
+ */
+static size_t text_room(struct buf *t, size_t want, size_t max)
+{
+	size_t unused = t->cap > t->len ? t->cap - t->len - 1 : 0;
+	size_t cap;
+	void *grown;
+
+	if (want > max - t->len)
+		want = max - t->len;
+	if (unused < want && unused < ROOM_ENOUGH) {
+		cap = t->len + want + 1;
+		if (cap < t->cap + t->cap / 2)
+			cap = t->cap + t->cap / 2;
+		if (cap > max + 1)
+			cap = max + 1;
+		grown = realloc(t->data, cap);
+		if (grown != NULL) {
+			t->data = grown;
+			t->cap = cap;
+			unused = cap - t->len - 1;
+		}
+	}
+	return unused < want ? unused : want;
+}
+
+void *intake_room(struct intake *in, size_t want, size_t *room)
+{
+	/* Two more than the limit: a newline may stand there, and a byte behind it shows the excess. */
+	size_t max = in->max + 2;
+
+	if (want == 0)
+		want = 1;
+	if (!in->over && in->message == NULL) {
+		in->message = calloc(1, sizeof(*in->message));
+		if (in->message != NULL)
+			buf_init(&in->message->text, max + 1);
+	}
+	if (!in->over && in->message != NULL) {
+		*room = text_room(&in->message->text, want, max);
+		if (*room > 0)
+			return in->message->text.data + in->message->text.len;
+	}
+	if (!in->over)
+		intake_go_over(in); /* memory is out */
+	*room = want < INTAKE_SCRATCH ? want : INTAKE_SCRATCH;
+	return in->scratch;
+}
+
+/* Takes the next ${len} bytes, which stand behind the text of the message unless it is over the limit. */
+static void intake_take(struct intake *in, const unsigned char *bytes, size_t len)
+{
+	struct buf *t = in->over ? NULL : &in->message->text;
+	size_t tail = 0;
+
+	while (tail < len && is_newline(bytes[len - 1 - tail]))
+		tail++;
+	in->tail = tail < len ? tail : in->tail + len;
+	in->size += len;
+	if (in->blank)
+		in->blank = all_blank(bytes, len);
+	if (t == NULL) {
+		jsonrpc_scan_feed(&in->scan, bytes, len);
+		return;
+	}
+	t->len += len;
+	if (in->size - in->tail > in->max) {
+		intake_go_over(in);
+		return;
+	}
+	jsonrpc_scan_feed(&in->scan, bytes, len);
+	/* What stands beyond the limit are newlines; one of them stands for all. */
+	if (t->len > in->max + 1)
+		t->len = in->max + 1;
+}
+
+void intake_commit(struct intake *in, size_t len)
+{
+	if (len == 0)
+		return;
+	if (in->over)
+		intake_take(in, in->scratch, len);
+	else
+		intake_take(in, in->message->text.data + in->message->text.len, len);
+}
+
+void intake_write(struct intake *in, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	size_t room;
+	void *to;
+
+	while (len > 0 && !in->over) {
+		to = intake_room(in, len, &room);
+		if (in->over)
+			break;
+		memcpy(to, p, room);
+		intake_commit(in, room);
+		p += room;
+		len -= room;
+	}
+	if (len > 0)
+		intake_take(in, p, len);
+}
+
+/* Cuts ${n} bytes off the front of the text. */
+static void message_cut_front(struct message *m, size_t n)
+{
+	struct jsonrpc_envelope *e = &m->envelope;
+	struct jsonrpc_span *spans[] = {&e->id, &e->method, &e->params, &e->result};
+
+	buf_consume(&m->text, n);
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		if (spans[i]->len > 0)
+			spans[i]->at -= n;
+	}
+}
+
+static struct message *intake_end_text(struct intake *in)
+{
+	struct message *m = in->message;
+	struct buf *t = &m->text;
+
+	jsonrpc_scan_end(&in->scan, &m->envelope);
+	m->size = in->size - in->tail;
+	while (t->len > 0 && is_newline(t->data[t->len - 1]))
+		t->len--;
+	if (t->len >= BOM_LEN && memcmp(t->data, BOM, BOM_LEN) == 0)
+		message_cut_front(m, BOM_LEN);
+	if (m->envelope.kind == JSONRPC_NOT_JSON && all_blank(t->data, t->len)) {
+		message_free(m); /* only a byte order mark */
+		return NULL;
+	}
+	if (m->envelope.kind != JSONRPC_NOT_JSON && m->envelope.has_newline) {
+		newlines_to_spaces(t->data, t->len);
+		m->envelope.has_newline = false;
+	}
+	text_fit(t);
+	return m;
+}
+
+/* The id is all there is of a message over the limit that is not JSON-RPC. */
+static struct message *message_of_id(const struct jsonrpc_envelope *e, const char *id)
+{
+	struct message *m = message_alloc(e->id.len);
+
+	if (m == NULL)
+		return NULL;
+	memcpy(m->text.data, id, e->id.len);
+	m->text.len = e->id.len;
+	m->envelope.kind = e->kind;
+	m->envelope.structured = e->structured;
+	m->envelope.id.len = e->id.len;
+	return m;
+}
+
+static struct message *intake_end_digest(struct intake *in)
+{
+	struct message *m = NULL;
+	struct jsonrpc_envelope e;
+
+	jsonrpc_scan_end(&in->scan, &e);
+	if (e.kind == JSONRPC_NOT_JSON || e.kind == JSONRPC_INVALID)
+		m = message_of_id(&e, in->scan.kept_id); /* kept for the digest it never got into */
+	else if (in->digest.len > 0)
+		m = message_adopt(&in->digest);
+	buf_free(&in->digest);
+	if (m == NULL)
+		return NULL;
+	m->digest = true;
+	m->size = in->size - in->tail;
+	return m;
+}
+
+struct message *intake_end(struct intake *in, bool *lost)
+{
+	struct message *m = NULL;
+
+	*lost = false;
+	if (in->blank) {
+		intake_drop(in);
+		return NULL;
+	}
+	if (in->over) {
+		m = intake_end_digest(in);
+		*lost = m == NULL;
+	} else {
+		m = intake_end_text(in);
+	}
+	intake_reset(in);
+	return m;
+}

@@ -1,0 +1,117 @@
+/*
+ * The session: what outlives a link. A pure state machine between the host and the
+ * server: no descriptor, no clock (time is an argument, ms), no libcurl.
+ *
+ * It keeps every message that waits for a link, in order; knows each request that is
+ * owed an answer, in both directions; and answers itself, with an error, what
+ * cannot be delivered or whose answer cannot come. Answers of the server pass byte for byte.
+ *
+ * In:  messages of either side, the fate of the link, what the link did with messages, the end of the host's input, time.
+ * Out: pulled when there is room: the next message for the server, the next for the host, the next deadline.
+ *
+ * Invariants, for every order of events and each use of an id:
+ *   - a request of the host gets exactly one answer, or none if it was cancelled;
+ *   - a request is handed to a link at most once, so a tools/call is sent at most once;
+ *   - answers of the server reach the host byte for byte;
+ *   - messages leave in the order they came, each way;
+ *   - nothing is answered here on behalf of a request that can still be answered by its server;
+ *   - memory is bounded by the marks its owner keeps, SESSION_IN_FLIGHT_MAX requests each way and
+ *     SESSION_SETTLED_MAX settled ones.
+ */
+#ifndef WSMCP_SESSION_H
+#define WSMCP_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message.h"
+#include "reason.h"
+
+#define SESSION_IN_FLIGHT_MAX ((size_t)1000000) /* requests in flight, each way */
+#define SESSION_SETTLED_MAX   ((size_t)10000) /* ids answered by us whose answers may still come */
+#define SESSION_GIVE_UP_WAIT  5000            /* ms after the host's last message, once given up */
+
+struct session;
+
+struct session_options {
+	const char
+	    *server; /* how to name the server to people; no secrets; must outlive the session */
+	uint64_t
+	    max_message;    /* bytes, host to server: told in errors only, the intake enforces it */
+	uint64_t max_reply; /* bytes, server to host */
+	int64_t linger;     /* ms to wait for owed answers after the host's input ended; 0 = none */
+	uint64_t seed;      /* for hashing ids */
+};
+
+/* NULL if memory is out. */
+struct session *session_new(const struct session_options *options);
+void session_free(struct session *s); /* NULL is fine */
+
+/* A message of the host, as read; takes it. */
+void session_host_said(struct session *s, struct message *m, int64_t now);
+
+/* A message of the server, as received; takes it. */
+void session_server_said(struct session *s, struct message *m, int64_t now);
+
+/* The host's input ended. */
+void session_host_ended(struct session *s, int64_t now);
+
+/* A link is up: messages may be pulled for it. */
+void session_link_up(struct session *s, int64_t now);
+
+/* A message that was pulled for the link comes back, with how far it got; takes it. In order. */
+void session_reclaimed(struct session *s, struct message *m);
+
+/*
+ * The link is gone. To be told after the last received message was handed over and everything
+ * was reclaimed.
+ */
+void session_link_down(struct session *s, const struct reason *reason, int64_t now);
+
+/* There will be no link any more: everything is answered with the reason, now and from now on. */
+void session_give_up(struct session *s, const struct reason *reason, int64_t now);
+
+/* We are about to leave at a signal: cancellations for what the server works on are put at the front of the queue. */
+void session_cancel_all(struct session *s, int64_t now);
+
+/* Time went by. */
+void session_tick(struct session *s, int64_t now);
+
+/* When session_tick has something to do; CLOCK_NEVER if never. */
+int64_t session_deadline(const struct session *s);
+
+/* The next message for the server, given to the caller; NULL if there is none or no link. */
+struct message *session_next_for_server(struct session *s);
+
+/* The next message for the host, given to the caller, ours or the server's; NULL if there is none. */
+struct message *session_next_for_host(struct session *s, bool *ours);
+
+/* Cost (message_cost) of what waits for the server or the host. */
+size_t session_waiting_for_server(const struct session *s);
+size_t session_waiting_for_host(const struct session *s);
+
+/* Whether the session is over, and how. Everything for the host has been pulled then. */
+enum session_outcome {
+	SESSION_GOES_ON,
+	SESSION_COMPLETE, /* the host ended, and every owed request got the server's answer */
+	SESSION_FAILED    /* given up, or something stayed without the server's answer */
+};
+enum session_outcome session_outcome(const struct session *s, int64_t now);
+
+/* Counters since the start. */
+struct session_stats {
+	uint64_t from_host, from_server;    /* messages */
+	uint64_t answered_here;             /* requests answered with an error by us */
+	uint64_t refused;                   /* lines of the host that were no JSON-RPC */
+	uint64_t dropped_malformed;         /* from the server: not JSON, or a scalar */
+	uint64_t dropped_large;             /* notifications over the size limit, both ways */
+	uint64_t dropped_unsent;            /* notifications and responses without a link */
+	uint64_t dropped_late;              /* answers to requests that were answered by us */
+	uint64_t out_of_memory;             /* answers of ours that could not be made */
+	size_t in_flight, in_flight_server; /* requests owed by the server, by the host */
+	size_t queued;                      /* messages waiting for the server */
+};
+void session_stats(const struct session *s, struct session_stats *out);
+
+#endif
