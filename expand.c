@@ -79,7 +79,7 @@ static bool expand_variable(struct expansion *e, unsigned depth, bool wanted)
 		if (*e->at == '\0')
 			return fail_at(e, start, "is not closed");
 		e->at++;
-		return use || !wanted || put(e, value, strlen(value));
+		return use || put(e, value, strlen(value));
 	}
 	e->at++;
 	if (!wanted)

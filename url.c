@@ -259,8 +259,8 @@ static bool may_be_userinfo(const char *path)
 
 	if (n == 0)
 		n = strlen(path);
-	for (size_t i = 0; i < n; i++)
-		if (begins_with(path + i, '@') && (i == 0 || path[i - 1] != '/'))
+	for (size_t i = 1; i < n; i++)
+		if (begins_with(path + i, '@') && path[i - 1] != '/')
 			return true;
 	return false;
 }
