@@ -1,7 +1,7 @@
 #include "answer.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include <cjson/cJSON.h>
 
@@ -26,6 +26,15 @@ static int append_parts(struct buf *out, const char *head, const char *id, size_
 	return -1;
 }
 
+/* Adds bytes in digits: cJSON's numbers are doubles, printed with 15 of them. 0 is left out. */
+static bool add_size(cJSON *data, const char *name, uint64_t bytes)
+{
+	char digits[sizeof "18446744073709551615"];
+
+	(void)snprintf(digits, sizeof digits, "%" PRIu64, bytes);
+	return bytes == 0 || cJSON_AddRawToObject(data, name, digits);
+}
+
 static bool add_data(cJSON *data, const struct answer *a)
 {
 	static const char *const words[] = {
@@ -38,8 +47,7 @@ static bool add_data(cJSON *data, const struct answer *a)
 	return cJSON_AddStringToObject(data, "source", "wsmcp") &&
 	       (!delivered || cJSON_AddStringToObject(data, "delivered", delivered)) &&
 	       (!a->reason || cJSON_AddStringToObject(data, "reason", a->reason)) &&
-	       (!a->size || cJSON_AddNumberToObject(data, "size", (double)a->size)) &&
-	       (!a->limit || cJSON_AddNumberToObject(data, "limit", (double)a->limit));
+	       add_size(data, "size", a->size) && add_size(data, "limit", a->limit);
 }
 
 static char *print_error(const struct answer *a)

@@ -184,7 +184,7 @@ static bool begin(struct bridge *b, const struct connection_options *options)
 {
 	b->in = line_reader_new(STDIN_FILENO, options->max_message);
 	b->out = line_writer_new(STDOUT_FILENO);
-	b->connection = connection_new(options);
+	b->connection = connection_new(options, clock_now());
 	if (!b->in || !b->out || !b->connection) {
 		log_error("out of memory");
 		return false;

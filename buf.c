@@ -54,10 +54,7 @@ int buf_reserve(struct buf *b, size_t extra)
 	need = b->len + extra;
 	if (need <= b->cap)
 		return BUF_OK;
-	/* Where there is no memory for growing in advance there may be enough for this. */
-	if (!resize(b, next_cap(b, need)) && !resize(b, need))
-		return BUF_NOMEM;
-	return BUF_OK;
+	return resize(b, next_cap(b, need)) ? BUF_OK : BUF_NOMEM;
 }
 
 int buf_append(struct buf *b, const void *bytes, size_t len)

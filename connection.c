@@ -20,6 +20,7 @@ struct connection {
 	struct session_stats told; /* what was warned about so far */
 	bool up;                   /* the session knows of this link */
 	bool ended;                /* the session knows of its end */
+	enum session_outcome outcome; /* as it was when closing began */
 	bool closing;              /* the session is over and the link is being closed */
 	bool stopped;
 };
@@ -34,7 +35,7 @@ static uint64_t hash_seed(const void *address)
 	return x ^ x >> 29;
 }
 
-struct connection *connection_new(const struct connection_options *options)
+struct connection *connection_new(const struct connection_options *options, int64_t now)
 {
 	struct connection *c = calloc(1, sizeof *c);
 
@@ -46,7 +47,8 @@ struct connection *connection_new(const struct connection_options *options)
 	    .max_message = options->max_message,
 	    .max_reply = options->link.max_message,
 	    .linger = options->linger,
-	    .seed = hash_seed(c)});
+	    .seed = hash_seed(c)},
+	    now);
 	if (!c->link || !c->session) {
 		connection_free(c);
 		return NULL;
@@ -202,6 +204,7 @@ static void close_when_over(struct connection *c, int64_t now)
 	if (c->closing || session_outcome(c->session, now) == SESSION_GOES_ON)
 		return;
 	c->closing = true;
+	c->outcome = session_outcome(c->session, now);
 	link_close(c->link, CLOSE_NORMAL, NULL, true, now);
 }
 
@@ -212,6 +215,9 @@ size_t connection_prepare(
 
 	*deadline = clock_min(*deadline, link_deadline(c->link, now));
 	*deadline = clock_min(*deadline, session_deadline(c->session));
+	/* The last message for the host may have been pulled since: nothing else would wake us. */
+	if (!c->closing && !c->stopped && session_outcome(c->session, now) != SESSION_GOES_ON)
+		*deadline = now;
 	return n;
 }
 
@@ -270,7 +276,12 @@ enum session_outcome connection_outcome(const struct connection *c, int64_t now)
 
 	if (state != LINK_DOWN && state != LINK_IDLE)
 		return SESSION_GOES_ON;
-	return c->stopped ? SESSION_FAILED : session_outcome(c->session, now);
+	if (c->stopped)
+		return SESSION_FAILED;
+	if (!c->closing)
+		return session_outcome(c->session, now);
+	/* What came while we closed may still be on its way to the host. */
+	return session_waiting_for_host(c->session) > 0 ? SESSION_GOES_ON : c->outcome;
 }
 
 char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZE])

@@ -37,7 +37,7 @@ struct connection_options {
 #define CONNECTION_POLL_MAX LINK_POLL_MAX
 
 /* NULL if memory is out. */
-struct connection *connection_new(const struct connection_options *options);
+struct connection *connection_new(const struct connection_options *options, int64_t now);
 void connection_free(struct connection *c); /* closes at once; NULL is fine */
 
 /* Begins the first attempt to connect. */

@@ -41,6 +41,12 @@ void fd_out_end(struct fd_out *out);
  */
 ssize_t fd_out_writev(struct fd_out *out, const struct iovec *iov, int count);
 
+/*
+ * Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed, so that none of them becomes
+ * something else by accident. Returns 0, or -1 with errno set.
+ */
+int fd_fill_standard(void);
+
 /* Sets FD_CLOEXEC. Returns 0, or -1 with errno set. */
 int fd_cloexec(int fd);
 

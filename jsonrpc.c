@@ -29,7 +29,7 @@ enum byte_class {
 	C_PLUS,
 	C_DOT,
 	C_EXP,
-	C_WORD,
+	C_WORD, /* the first letter of a literal */
 	C_COLON,
 	C_COMMA,
 	C_OPEN_OBJECT,
@@ -87,14 +87,14 @@ static inline uint64_t load_word(const unsigned char *p)
 }
 
 /*
- * Sets the high bit of each byte that is a quote, a backslash or a control. Bytes with
- * a high bit of their own say nothing, and neither do those behind the first
- * hit, because the subtraction borrows from them. Exchanging 0x22 and 0x20 puts the
- * quote next to the controls, so that one comparison finds both.
+ * Sets the high bit of each byte that is a quote, a backslash, a control or not ASCII.
+ * Only the first hit counts, because the subtractions borrow from the bytes behind it.
+ * Exchanging 0x22 and 0x20 puts the quote next to the controls, so that one comparison
+ * finds both; of the bytes above 0x7F none is left without the bit by both.
  */
-static inline uint64_t special_bytes(uint64_t w)
+static inline uint64_t find_stops(uint64_t w)
 {
-	return ((w ^ EACH(0x02)) - EACH(0x21)) | ((w ^ EACH('\\')) - EACH(0x01));
+	return (((w ^ EACH(0x02)) - EACH(0x21)) | ((w ^ EACH('\\')) - EACH(0x01))) & HIGH_BITS;
 }
 
 /* The index of the first byte whose high bit is set in ${bits} (not 0, no other bits set). */
@@ -110,25 +110,19 @@ static bool is_special(unsigned char c)
 	return c == '"' || c == '\\' || c < 0x20;
 }
 
-/* The bytes of ${w} that a plain run ends at, as high bits. */
-static inline uint64_t plain_ends(uint64_t w)
-{
-	return (special_bytes(w) | w) & HIGH_BITS;
-}
-
 static const unsigned char *skip_plain_long(const unsigned char *p, const unsigned char *end)
 {
 	uint64_t stop;
 
 	for (; end - p >= 4 * WORD_SIZE; p += 4 * WORD_SIZE) {
-		stop = plain_ends(load_word(p)) | plain_ends(load_word(p + WORD_SIZE)) |
-		       plain_ends(load_word(p + 2 * WORD_SIZE)) |
-		       plain_ends(load_word(p + 3 * WORD_SIZE));
+		stop = find_stops(load_word(p)) | find_stops(load_word(p + WORD_SIZE)) |
+		       find_stops(load_word(p + 2 * WORD_SIZE)) |
+		       find_stops(load_word(p + 3 * WORD_SIZE));
 		if (stop != 0)
 			break;
 	}
 	for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-		stop = plain_ends(load_word(p));
+		stop = find_stops(load_word(p));
 		if (stop != 0)
 			return p + first_byte(stop);
 	}
@@ -141,7 +135,7 @@ static const unsigned char *skip_plain_long(const unsigned char *p, const unsign
 static inline const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end)
 {
 	for (int i = 0; i < 2 && end - p >= WORD_SIZE; i++, p += WORD_SIZE) {
-		uint64_t stop = plain_ends(load_word(p));
+		uint64_t stop = find_stops(load_word(p));
 
 		if (stop != 0)
 			return p + first_byte(stop);
@@ -153,7 +147,7 @@ static inline const unsigned char *skip_plain(const unsigned char *p, const unsi
 static const unsigned char *skip_wide(const unsigned char *p, const unsigned char *end)
 {
 	for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-		uint64_t w = load_word(p), stop = special_bytes(w) & ~w & HIGH_BITS;
+		uint64_t w = load_word(p), stop = find_stops(w) & ~w;
 
 		if (stop != 0)
 			return p + first_byte(stop);
@@ -194,14 +188,16 @@ static const unsigned char *skip_mark(const unsigned char *p, const unsigned cha
 /* ---- raw strings ---- */
 
 /* What a character behind a backslash stands for; 0 = nothing. */
-static const unsigned char escapes[256] = {['"'] = '"',
+static const unsigned char escapes[256] = {
+    ['"'] = '"',
     ['\\'] = '\\',
     ['/'] = '/',
     ['b'] = '\b',
     ['f'] = '\f',
     ['n'] = '\n',
     ['r'] = '\r',
-    ['t'] = '\t'};
+    ['t'] = '\t',
+};
 
 /* The value of a hexadecimal digit, or -1. */
 static int hex_value(unsigned char c)
@@ -394,7 +390,7 @@ static void read_decimal(struct decimal *d, const unsigned char *p, const unsign
 	while (p < end && *p == '0')
 		p++;
 	d->exponent = p;
-	d->exponent_len = (size_t)(end - p);
+	d->exponent_len = (size_t)(skip_digits(p, end) - p);
 }
 
 /* Adds ${n} to the ${len} digits of a number that is larger; room for one digit more is there. */
@@ -504,18 +500,20 @@ bool jsonrpc_id_equal(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	struct canonical x, y;
 
+	if (a_len == b_len && memcmp(a, b, a_len) == 0)
+		return true;
 	make_canonical(&x, a, a_len);
 	make_canonical(&y, b, b_len);
 	return x.len == y.len && memcmp(x.bytes, y.bytes, x.len) == 0;
 }
 
-/* SipHash-1-3: the peer, who does not know the key, cannot aim at a bucket. */
-static uint64_t rotate(uint64_t x, int n)
+/* SipHash-1-3: a peer that does not know the seed cannot aim at a bucket. */
+static inline uint64_t rotate(uint64_t x, int n)
 {
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
 	v[2] += v[3];
@@ -529,7 +527,7 @@ static void sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
-static void sip_add(uint64_t v[4], uint64_t word)
+static inline void sip_add(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
 	sip_round(v);
@@ -560,7 +558,6 @@ uint64_t jsonrpc_id_hash(const char *raw, size_t len, uint64_t seed)
 	struct canonical c;
 
 	make_canonical(&c, raw, len);
-	/* The second half of the key only has to differ from the first. */
 	return hash_bytes(
 	    (const unsigned char *)c.bytes, c.len, seed, rotate(seed, 32) ^ EACH(0x5A));
 }
@@ -609,12 +606,14 @@ static enum key which_escaped_key(const unsigned char *raw, size_t len)
 /* Which of the six a raw key is. Their first letters all differ. */
 static enum key which_key(const unsigned char *raw, size_t len)
 {
-	static const uint8_t by_letter[256] = {['j'] = KEY_JSONRPC,
+	static const uint8_t by_letter[256] = {
+	    ['j'] = KEY_JSONRPC,
 	    ['i'] = KEY_ID,
 	    ['m'] = KEY_METHOD,
 	    ['p'] = KEY_PARAMS,
 	    ['r'] = KEY_RESULT,
-	    ['e'] = KEY_ERROR};
+	    ['e'] = KEY_ERROR,
+	};
 	enum key key = (enum key)by_letter[raw[1]];
 
 	if (key != KEY_OTHER && len == keys[key].len + 2 &&
@@ -695,7 +694,7 @@ struct reader {
 	const unsigned char *p, *end;
 };
 
-struct piece {
+struct raw {
 	const unsigned char *p;
 	size_t len;
 };
@@ -725,11 +724,13 @@ static bool read_string(struct reader *r)
 }
 
 /* Which bytes matter to somebody looking for the end of a container. */
-static const uint8_t nesting[256] = {['"'] = C_QUOTE,
+static const uint8_t nesting[256] = {
+    ['"'] = C_QUOTE,
     ['{'] = C_OPEN_OBJECT,
     ['['] = C_OPEN_OBJECT,
     ['}'] = C_CLOSE_OBJECT,
-    [']'] = C_CLOSE_OBJECT};
+    [']'] = C_CLOSE_OBJECT,
+};
 
 static bool read_container(struct reader *r)
 {
@@ -775,10 +776,11 @@ static bool read_value(struct reader *r)
 }
 
 /*
- * Reads the next member of an object: the place is its brace before the first
- * one and behind the last value before each other. False at the closing brace.
+ * Reads the next key of an object and stops where its value begins. The place is
+ * the object's brace before the first one, and behind the last value
+ * before each other. False at the closing brace.
  */
-static bool read_member(struct reader *r, struct piece *key, struct piece *value)
+static bool read_key(struct reader *r, struct raw *key)
 {
 	read_space(r);
 	if (!at_byte(r, '{') && !at_byte(r, ','))
@@ -794,44 +796,44 @@ static bool read_member(struct reader *r, struct piece *key, struct piece *value
 		return false;
 	r->p++;
 	read_space(r);
-	value->p = r->p;
-	if (!read_value(r))
-		return false;
-	value->len = (size_t)(r->p - value->p);
 	return true;
 }
 
-static bool find_member(struct reader *r, const char *name, size_t len, struct piece *value)
+/* Moves to the value of a member of the object that begins here. */
+static bool find_member(struct reader *r, const char *name, size_t len)
 {
-	struct piece key;
+	struct raw key;
 
 	if (!at_byte(r, '{'))
 		return false;
-	while (read_member(r, &key, value)) {
+	while (read_key(r, &key)) {
 		if (string_equals(key.p, key.len, name, len))
 			return true;
+		if (!read_value(r))
+			return false;
 	}
 	return false;
 }
 
 struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path)
 {
-	const unsigned char *start = text;
+	const unsigned char *start = text, *value;
 	struct reader r = {start, len > 0 ? start + len : start};
-	struct piece value;
 	size_t n;
 
 	r.p = skip_mark(r.p, r.end);
 	read_space(&r);
 	for (;; path += n + 1) {
 		n = strcspn(path, ".");
-		if (!find_member(&r, path, n, &value))
+		if (!find_member(&r, path, n))
 			return no_span;
 		if (path[n] == '\0')
-			return (struct jsonrpc_span){(size_t)(value.p - start), value.len};
-		r.p = value.p;
-		r.end = value.p + value.len;
+			break;
 	}
+	value = r.p;
+	if (!read_value(&r))
+		return no_span;
+	return (struct jsonrpc_span){(size_t)(value - start), (size_t)(r.p - value)};
 }
 
 static enum value_type type_of(unsigned char first)
@@ -853,15 +855,19 @@ static enum value_type type_of(unsigned char first)
 /* Reads one element of a batch into ${out}, whose spans count from ${start}. */
 static bool read_element(struct reader *r, const unsigned char *start, struct jsonrpc_envelope *out)
 {
-	struct piece key, value;
+	struct raw key;
 	uint8_t seen = 0;
 
 	if (!at_byte(r, '{'))
 		return false;
-	while (read_member(r, &key, &value)) {
-		struct jsonrpc_span span = {(size_t)(value.p - start), value.len};
+	while (read_key(r, &key)) {
+		const unsigned char *value = r->p;
+		struct jsonrpc_span span = {(size_t)(value - start), 0};
 
-		take_member(out, &seen, which_key(key.p, key.len), type_of(*value.p), span);
+		if (!read_value(r))
+			return false;
+		span.len = (size_t)(r->p - value);
+		take_member(out, &seen, which_key(key.p, key.len), type_of(*value), span);
 	}
 	if (!at_byte(r, '}'))
 		return false;
@@ -956,13 +962,14 @@ static void put_message(struct digest_item *item, const struct jsonrpc_scan *s)
 /* Leaves behind what stands for the valid object that is over. */
 static void digest_message(struct jsonrpc_scan *s)
 {
-	struct digest_item item = {.len = 0};
+	struct digest_item item;
 	struct buf *b = s->digest;
 	size_t used = b->len - s->digest_at, need;
 	bool batch = s->level == 2;
 
 	if (s->digest_full)
 		return;
+	item.len = 0;
 	if (batch)
 		put_str(&item, used == 0 ? "[" : ",");
 	put_message(&item, s);
@@ -1138,15 +1145,16 @@ static void note_key(struct jsonrpc_scan *s, const unsigned char *end)
 		s->key = (uint8_t)which_key(s->piece + (s->token_at - s->at), len);
 	} else {
 		keep_token(s, end);
-		s->key = KEY_OTHER;
-		if (len == s->key_len)
-			s->key = (uint8_t)which_key((const unsigned char *)s->kept_key, len);
+		s->key = (uint8_t)which_key((const unsigned char *)s->kept_key, len);
 	}
 	s->id_len = 0;
 	s->method_len = 0;
 }
 
-/* A value at the depth of the message's members, or around it, is over. */
+/*
+ * A value at the depth of the message's members, or around it, is over. In an
+ * array within a batch what looks like a member is none; but then nothing is left of it.
+ */
 static void note_value(struct jsonrpc_scan *s, const unsigned char *end, enum value_type type)
 {
 	struct jsonrpc_span span = {s->token_at, offset(s, end) - s->token_at};
@@ -1157,7 +1165,6 @@ static void note_value(struct jsonrpc_scan *s, const unsigned char *end, enum va
 		if (s->digest != NULL && type != TYPE_OBJECT && type != TYPE_ARRAY)
 			keep_token(s, end);
 		take_member(&s->found, &s->seen, (enum key)s->key, type, span);
-		s->key = KEY_OTHER;
 	} else if (s->depth + 1 == s->level) {
 		s->found.kind = JSONRPC_INVALID;
 		if (type == TYPE_OBJECT)
@@ -1385,7 +1392,7 @@ static const unsigned char *begin_literal(
 {
 	mark(s, p);
 	s->in_key = false;
-	s->literal = *p == 't' ? 0 : *p == 'f' ? 1 : 2;
+	s->literal = *p == 't' ? 0 : *p == 'f' ? 1 : 2; /* as in the table */
 	begin_token(s, TOKEN_LITERAL, 0);
 	return literal_run(s, p, end);
 }

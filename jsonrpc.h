@@ -102,9 +102,9 @@ struct jsonrpc_scan {
  * Begins a scan. With a ${digest} (may be NULL; must outlive the scan, is
  * appended to) the scan leaves behind a small message that stands for one whose
  * text nobody keeps: the same kind, ids and methods, in the same order, without
- * params and with "result":null or "error":null. Elements of a batch that are
- * not JSON-RPC are left out of it. A digest that would exceed its max or
- * JSONRPC_DIGEST_MAX stays as it is, complete as JSON.
+ * params and with "result":null or "error":null. A method over JSONRPC_METHOD_MAX
+ * bytes is cut. A digest that would exceed its max or JSONRPC_DIGEST_MAX stays as
+ * it is, complete as JSON: of a batch the first elements, else nothing.
  */
 void jsonrpc_scan_begin(struct jsonrpc_scan *s, struct buf *digest);
 
@@ -116,7 +116,7 @@ bool jsonrpc_scan_feed(struct jsonrpc_scan *s, const void *text, size_t len);
 
 /*
  * Ends the text. Fills ${out} and returns its kind. With a digest, the digest is
- * complete now, and empty if the kind is JSONRPC_NOT_JSON or JSONRPC_INVALID.
+ * complete now; nothing was appended if the kind is JSONRPC_NOT_JSON or JSONRPC_INVALID.
  */
 enum jsonrpc_kind jsonrpc_scan_end(struct jsonrpc_scan *s, struct jsonrpc_envelope *out);
 
@@ -126,7 +126,8 @@ enum jsonrpc_kind jsonrpc_scan_text(const void *text, size_t len, struct jsonrpc
 /*
  * The next element of a batch. ${text} is the batch as scanned (JSONRPC_BATCH),
  * ${*at} is 0 before the first call and moves on. Fills ${out} with spans that
- * count from the start of text. Returns false after the last element.
+ * count from the start of text (has_newline is not looked for). Returns false after the
+ * last element.
  */
 bool jsonrpc_batch_next(const void *text, size_t len, size_t *at, struct jsonrpc_envelope *out);
 
@@ -138,7 +139,7 @@ bool jsonrpc_batch_next(const void *text, size_t len, size_t *at, struct jsonrpc
  */
 struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path);
 
-/* Whether the raw JSON string ${raw} (with quotes), unescaped, is ${plain} (NUL-terminated UTF-8). */
+/* Whether the raw JSON string ${raw} (with quotes) is, unescaped, ${plain} (NUL-terminated). */
 bool jsonrpc_string_is(const char *raw, size_t len, const char *plain);
 
 /*

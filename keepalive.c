@@ -12,14 +12,21 @@ void keepalive_begin(struct keepalive *k, int64_t interval, int64_t timeout, int
 	    .paused_since = -1};
 }
 
+/* What the clocks show: during a pause, of which resuming adds the whole, they stand. */
+static int64_t clocks_at(const struct keepalive *k, int64_t now)
+{
+	return k->paused_since >= 0 ? k->paused_since : now;
+}
+
 void keepalive_heard(struct keepalive *k, int64_t now)
 {
-	k->heard = now;
+	k->heard = clocks_at(k, now);
 	k->ping_left = -1;
 }
 
 void keepalive_ping_left(struct keepalive *k, int64_t now)
 {
+	now = clocks_at(k, now);
 	k->ping_due_given = false;
 	/* Bytes that came while it waited were an answer enough. */
 	if (now - k->heard >= k->interval)
@@ -29,7 +36,7 @@ void keepalive_ping_left(struct keepalive *k, int64_t now)
 void keepalive_output(struct keepalive *k, bool blocked, bool moved, int64_t now)
 {
 	if (moved || (blocked && !k->blocked))
-		k->moved = now;
+		k->moved = clocks_at(k, now);
 	k->blocked = blocked;
 }
 
@@ -49,9 +56,12 @@ void keepalive_reading(struct keepalive *k, bool reading, int64_t now)
 
 static int64_t ping_at(const struct keepalive *k)
 {
-	if (k->interval == 0 || k->ping_due_given || k->ping_left >= 0)
+	if (k->interval == 0 || k->ping_due_given)
 		return CLOCK_NEVER;
-	return clock_add(k->heard, k->interval);
+	if (k->ping_left < 0)
+		return clock_add(k->heard, k->interval);
+	/* Even if no answer is needed, what stands between must not take the link for idle. */
+	return k->timeout == 0 ? clock_add(k->ping_left, k->interval) : CLOCK_NEVER;
 }
 
 static int64_t dead_at(const struct keepalive *k)

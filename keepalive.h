@@ -25,7 +25,10 @@ struct keepalive {
 
 enum keepalive_verdict { KEEPALIVE_FINE, KEEPALIVE_PING, KEEPALIVE_DEAD };
 
-/* A link just opened. 0 for ${interval}: never a PING. 0 for ${timeout}: never dead. */
+/*
+ * A link just opened. 0 for ${interval}: never a PING and never dead. 0 for ${timeout}: never
+ * dead, and a PING at every interval as long as nothing comes.
+ */
 void keepalive_begin(struct keepalive *k, int64_t interval, int64_t timeout, int64_t now);
 
 void keepalive_heard(struct keepalive *k, int64_t now);     /* bytes came */

@@ -368,6 +368,7 @@ static CURLcode set_strings(struct link *l)
 	    {CURLOPT_CAINFO, l->opt.cacert},
 	    {CURLOPT_SSLCERT, l->opt.cert},
 	    {CURLOPT_SSLKEY, l->opt.key},
+	    {CURLOPT_KEYPASSWD, ""}, /* else OpenSSL would ask for it on the terminal */
 	    {CURLOPT_PROXY, proxy_to_set(l)},
 	    {CURLOPT_NOPROXY, l->opt.noproxy},
 	    {CURLOPT_UNIX_SOCKET_PATH, l->opt.unix_socket},
@@ -541,17 +542,30 @@ static enum reason_kind attempt_kind(const struct link *l, CURLcode rc)
 	return REASON_SETUP;
 }
 
+/* Where a redirect points, made absolute, and shown without what may be secret. */
+static void describe_location(const struct link *l, char *out, size_t size)
+{
+	CURLU *u = curl_url();
+	char *whole = NULL, shown[400];
+
+	if (u && curl_url_set(u, CURLUPART_URL, l->opt.url, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, l->answer.fields[FIELD_LOCATION],
+	        CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+		(void)curl_url_get(u, CURLUPART_URL, &whole, 0);
+	snprintf(out, size, " and pointed to %s",
+	    url_display(shown, sizeof shown, whole ? whole : l->answer.fields[FIELD_LOCATION]));
+	curl_free(whole);
+	curl_url_cleanup(u);
+}
+
 static void describe_http(struct link *l, long status)
 {
 	curl_off_t wait = 0;
 	const char *words = strchr(l->answer.status, ' ');
 	char where[512] = "";
 
-	if (l->answer.has[FIELD_LOCATION]) {
-		char shown[400];
-		snprintf(where, sizeof where, " and pointed to %s",
-		    url_display(shown, sizeof shown, l->answer.fields[FIELD_LOCATION]));
-	}
+	if (l->answer.has[FIELD_LOCATION])
+		describe_location(l, where, sizeof where);
 	reason_set(&l->reason, REASON_HTTP, "the server answered HTTP %s instead of 101%s",
 	    words ? words + 1 : "nothing known", where);
 	l->reason.status = (int)status;
@@ -681,8 +695,9 @@ static void attempt_done(struct link *l, CURLcode rc, int64_t now)
 		return;
 	}
 	l->fd = fd;
+	sock_bound_unsent(l->fd);
 	if (!is_tls(l))
-		sock_clamp_receive(fd);
+		sock_clamp_receive(l->fd);
 	keepalive_begin(&l->keepalive, l->opt.ping_interval, l->opt.ping_timeout, now);
 	l->readable = true; /* frames may have come with the 101 */
 	set_state(l, LINK_OPEN);
@@ -934,6 +949,12 @@ static void receive_failed(struct link *l, CURLcode rc, int64_t now)
 		    "the server closed the connection during the handshake");
 		go_down(l);
 	} else if (rc == CURLE_RECV_ERROR && strncmp(l->error, "[WS]", 4) == 0) {
+		if (l->close_received) {
+			/* Whatever follows a close frame is waste, garbage or not. */
+			l->deaf = true;
+			l->readable = false;
+			return;
+		}
 		violated(
 		    l, CLOSE_PROTOCOL_ERROR, "a frame that breaks the WebSocket protocol", now);
 	} else if (++l->receive_errors >= 2) {

@@ -2,15 +2,14 @@
  * argv -> command -> exit status.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bridge.h"
 #include "exit.h"
 #include "expand.h"
+#include "fd.h"
 #include "headers.h"
 #include "link.h"
 #include "log.h"
@@ -38,6 +37,7 @@ static const struct {
 	const char *name, *when;
 } statuses[] = {
     {EXIT_DONE, "done", "all went well"},
+    {EXIT_TOOL_ERROR, "ToolError", "a tool that is not there, or failed"},
     {EXIT_USAGE, "wrong usage", "an option or operand is wrong"},
     {EXIT_CONFIGURATION_ERROR, "ConfigurationError", "bad file, unset variable, refused header"},
     {EXIT_CONNECTION_ERROR, "ConnectionError",
@@ -75,7 +75,30 @@ static int configuration_error(const char *what)
 
 /* --- bridge ------------------------------------------------------------ */
 
-/* A TLS file that cannot be read would only show once the connection is half made. */
+#define PEM_MAX ((size_t)16 << 20) /* bytes; the largest bundles of authorities have a few hundred KB */
+
+/* Returns whether the file can be read and has a PEM block in it; errno is 0 if only that is missing. */
+static bool file_is_pem(const char *path)
+{
+	char line[256];
+	size_t size = 0;
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	errno = 0;
+	while (!found && size < PEM_MAX && fgets(line, sizeof line, f)) {
+		size += strlen(line);
+		found = strncmp(line, "-----BEGIN ", 11) == 0;
+	}
+	int error = errno;
+	(void)fclose(f);
+	errno = error;
+	return found;
+}
+
+/* A TLS file that is of no use would only show once the connection is half made. */
 static int check_files(const struct options *o)
 {
 	const struct {
@@ -84,15 +107,11 @@ static int check_files(const struct options *o)
 	char text[HEADERS_ERROR_SIZE];
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		if (!files[i].path)
+		if (!files[i].path || file_is_pem(files[i].path))
 			continue;
-		int fd = open(files[i].path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (fd < 0) {
-			snprintf(text, sizeof text, "cannot read the file of %s, %s: %s",
-			    files[i].option, files[i].path, strerror(errno));
-			return configuration_error(text);
-		}
-		(void)close(fd);
+		snprintf(text, sizeof text, "the file of %s, %s, %s%s", files[i].option, files[i].path,
+		    errno ? "cannot be read: " : "holds nothing in PEM form", errno ? strerror(errno) : "");
+		return configuration_error(text);
 	}
 	return 0;
 }
@@ -256,6 +275,8 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_SIZE];
 	int skip, status;
 
+	if (fd_fill_standard() != 0)
+		return EXIT_CONFIGURATION_ERROR;
 	const struct command *command = find_command(argc, argv, &skip);
 	if (options_parse(&o, command->id, argc - skip, argv + skip, error) != 0)
 		status = wrong_usage(error);

@@ -278,7 +278,7 @@ void *intake_room(struct intake *in, size_t want, size_t *room)
 /* Takes the next ${len} bytes, which stand behind the text of the message unless it is over the limit. */
 static void intake_take(struct intake *in, const unsigned char *bytes, size_t len)
 {
-	struct buf *t = in->over ? NULL : &in->message->text;
+	struct buf *t = in->message != NULL ? &in->message->text : NULL;
 	size_t tail = 0;
 
 	while (tail < len && is_newline(bytes[len - 1 - tail]))
@@ -306,10 +306,10 @@ void intake_commit(struct intake *in, size_t len)
 {
 	if (len == 0)
 		return;
-	if (in->over)
-		intake_take(in, in->scratch, len);
-	else
+	if (in->message != NULL)
 		intake_take(in, in->message->text.data + in->message->text.len, len);
+	else
+		intake_take(in, in->scratch, len);
 }
 
 void intake_write(struct intake *in, const void *bytes, size_t len)
@@ -320,7 +320,7 @@ void intake_write(struct intake *in, const void *bytes, size_t len)
 
 	while (len > 0 && !in->over) {
 		to = intake_room(in, len, &room);
-		if (in->over)
+		if (in->message == NULL)
 			break;
 		memcpy(to, p, room);
 		intake_commit(in, room);

@@ -31,7 +31,7 @@ struct message {
 	bool digest;          /* over the limit: text is only a digest (jsonrpc_scan_begin) */
 	enum message_progress progress;
 	int64_t arrived;      /* when the session got it, ms */
-	uint64_t from, to;    /* of the outbox that has it: its place in the outgoing stream */
+	uint64_t end;         /* of the outbox that has it: where it ends in the outgoing stream */
 	uint64_t serial;      /* the session's number for it, so that requests find their message */
 };
 

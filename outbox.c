@@ -219,7 +219,7 @@ static void end_frame(struct outbox *o)
 	o->frame_len = o->frame_at = 0;
 	if (o->current_at < o->current->text.len)
 		return;
-	o->current->to = run_end(o);
+	o->current->end = run_end(o);
 	o->current = NULL;
 	o->current_at = 0;
 }
@@ -251,8 +251,8 @@ static bool encode_data_header(struct outbox *o)
 		return false;
 	if (first) {
 		o->current = message_list_pop(&o->waiting);
-		o->current->from = run_end(o);
-		o->current->to = UNENCODED;
+		o->current->progress = MESSAGE_BEGUN; /* what is encoded is shown at once */
+		o->current->end = UNENCODED;
 		message_list_push(&o->begun, o->current);
 	}
 	left = o->current->text.len - o->current_at;
@@ -318,21 +318,13 @@ void outbox_accepted(struct outbox *o, size_t n)
 	}
 }
 
-static enum message_progress progress_of(const struct outbox *o, const struct message *m)
-{
-	uint64_t may_have_left = o->tls ? o->shown : o->accepted;
-
-	if (m->to <= may_have_left)
-		return MESSAGE_SENT;
-	return m->from < o->shown ? MESSAGE_BEGUN : MESSAGE_QUEUED;
-}
-
 struct message *outbox_reclaim(struct outbox *o)
 {
 	struct message *m = o->begun.head;
 
-	if (m != NULL && (o->stopped || m->to <= o->accepted)) {
-		m->progress = progress_of(o, m);
+	if (m != NULL && (o->stopped || m->end <= o->accepted)) {
+		if (m->end <= (o->tls ? o->shown : o->accepted))
+			m->progress = MESSAGE_SENT;
 		return message_list_pop(&o->begun);
 	}
 	if (!o->stopped)

@@ -1,5 +1,6 @@
 /*
- * The requests that somebody still owes an answer to: found by id in constant time, kept in order of arrival. Pure.
+ * The requests that somebody still owes an answer to: found by id in constant
+ * time, kept in order of arrival. Pure.
  *
  * Ids are matched by value (jsonrpc_id_equal) and kept as the raw text they
  * came with.
@@ -36,6 +37,7 @@ struct pending {
 	struct pending_batch *batch; /* NULL = it came alone */
 	uint64_t hash;
 	uint64_t serial; /* of the message it came in */
+	uint64_t size;   /* of that message, bytes */
 	int64_t arrived; /* ms */
 	enum pending_state state;
 	unsigned flags; /* enum pending_flag */
@@ -57,13 +59,19 @@ void pending_table_free(struct pending_table *t);
 /* The entry with this id, whatever its state; NULL if there is none. Lives until it is removed. */
 struct pending *pending_find(const struct pending_table *t, const char *id, size_t len);
 
-/* Adds a PENDING_OWED entry with a copy of the id, which must not be there. NULL if the table is full or memory is out. */
+/*
+ * Adds a PENDING_OWED entry with a copy of the id, which must not be there. NULL if the table is
+ * full or memory is out.
+ */
 struct pending *pending_add(struct pending_table *t, const char *id, size_t len);
 
 /* Whether ${count} more fit. */
 bool pending_has_room(const struct pending_table *t, size_t count);
 
-/* Moves an owed entry to another state; the oldest settled one may be forgotten for it. */
+/*
+ * Moves an owed entry to another state. The entry settled longest ago may be forgotten for it
+ * (which is this one if ${max_settled} is 0).
+ */
 void pending_settle(struct pending_table *t, struct pending *p, enum pending_state state);
 
 /* Removes and frees an entry. */

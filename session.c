@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "pending.h"
 
+#define CLOSE_TOO_LARGE 1009 /* RFC 6455, section 7.4.1 */
+
 /* What a request is answered with when we answer it ourselves. */
 enum due_kind {
 	DUE_NOT_JSON,
@@ -19,6 +21,7 @@ enum due_kind {
 	DUE_LINGER,
 	DUE_MESSAGE_TOO_LARGE,
 	DUE_REPLY_TOO_LARGE,
+	DUE_SERVER_REFUSED_SIZE,
 	DUE_MALFORMED
 };
 
@@ -42,6 +45,8 @@ templates[] = {
         "The message is over the size limit (--max-message) and was not sent to ", ""},
     [DUE_REPLY_TOO_LARGE] = {ANSWER_TOO_LARGE, "The answer of ",
         " is over the size limit (--max-reply)"},
+    [DUE_SERVER_REFUSED_SIZE] = {ANSWER_TOO_LARGE, "",
+        " refused the message for its size (close 1009)"},
     [DUE_MALFORMED] = {ANSWER_MALFORMED, "The answer of ", " was malformed"},
 };
 
@@ -89,13 +94,14 @@ struct session {
 
 /* --- life -------------------------------------------------------------- */
 
-struct session *session_new(const struct session_options *options)
+struct session *session_new(const struct session_options *options, int64_t now)
 {
 	struct session *s = calloc(1, sizeof *s);
 
 	if (!s)
 		return NULL;
 	s->opt = *options;
+	s->host_spoke = now;
 	s->linger_until = CLOCK_NEVER;
 	s->asked = pending_table_new(SESSION_IN_FLIGHT_MAX, SESSION_SETTLED_MAX, options->seed);
 	s->served = pending_table_new(SESSION_IN_FLIGHT_MAX, SESSION_SETTLED_MAX, options->seed);
@@ -422,6 +428,7 @@ static struct pending *track_asked(struct session *s, const struct message *m,
 		return NULL;
 	p->arrived = now;
 	p->serial = s->serial + 1; /* what enqueue gives its message next */
+	p->size = m->size;
 	p->flags = request_flags(m, e);
 	p->batch = batch;
 	if (batch)
@@ -799,10 +806,7 @@ static void server_malformed(struct session *s, struct message *m)
 		struct why *why = why_new(&reason);
 		answer_pending(s, p, DUE_MALFORMED, why, m->size, 0);
 		why_release(why);
-		p = pending_find(s->asked, id, len);
 	}
-	if (p)
-		remove_asked(s, p);
 	message_free(m);
 }
 
@@ -981,6 +985,22 @@ static void answer_owed(struct session *s, unsigned flags, struct why *why)
 	}
 }
 
+/*
+ * The server found a message too large: that is the largest it has begun to get and not answered.
+ * It often says so before it has all of it.
+ */
+static void charge_largest(struct session *s, struct why *why)
+{
+	struct pending *largest = NULL;
+
+	for (struct pending *p = pending_first_owed(s->asked); p; p = p->next) {
+		if ((p->flags & PENDING_BEGUN) && (!largest || p->size > largest->size))
+			largest = p;
+	}
+	if (largest)
+		answer_pending(s, largest, DUE_SERVER_REFUSED_SIZE, why, largest->size, 0);
+}
+
 void session_link_down(struct session *s, const struct reason *reason, int64_t now)
 {
 	struct why *why = why_new(reason);
@@ -988,6 +1008,8 @@ void session_link_down(struct session *s, const struct reason *reason, int64_t n
 	(void)now;
 	s->link_up = false;
 	requeue_returned(s);
+	if (reason->kind == REASON_CLOSED && reason->close_code == CLOSE_TOO_LARGE)
+		charge_largest(s, why);
 	answer_owed(s, PENDING_SENT, why);
 	pending_forget_settled(s->asked);
 	cancel_at_host(s, reason->text);

@@ -45,7 +45,7 @@ struct session_options {
 };
 
 /* NULL if memory is out. */
-struct session *session_new(const struct session_options *options);
+struct session *session_new(const struct session_options *options, int64_t now);
 void session_free(struct session *s); /* NULL is fine */
 
 /* A message of the host, as read; takes it. */

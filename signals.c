@@ -110,7 +110,7 @@ int signals_begin(void (*last_act)(void *user), void *user)
 			return -1;
 	}
 	if (take(SIGUSR1, on_usr1) != 0 || take(SIGALRM, on_alarm) != 0 ||
-	    take(SIGPIPE, SIG_IGN) != 0)
+	    take(SIGPIPE, SIG_IGN) != 0 || take(SIGXFSZ, SIG_IGN) != 0)
 		return -1;
 	/* A host may have started us with signals blocked. */
 	sigaddset(&set, SIGUSR1);
@@ -127,7 +127,8 @@ int signals_take(bool *usr1)
 	while (read(wake[0], waste, sizeof waste) > 0)
 		;
 	*usr1 = counters != 0;
-	counters = 0;
+	if (*usr1) /* otherwise one that comes just now would be lost */
+		counters = 0;
 	return ending;
 }
 

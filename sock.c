@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #define CLAMP_BYTES  131072 /* the largest buffer that kept one read loop short, measured */
+#define UNSENT_BYTES 131072
 #define NEAR_RTT_US  2000
 #define DRAIN_ROUNDS 64 /* of 16 KiB: a flood must not hold the loop */
 
@@ -79,6 +80,17 @@ void sock_clamp_receive(int fd)
 		return;
 	if (peer_is_loopback(&peer) || peer_is_near(fd, &peer))
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+void sock_bound_unsent(int fd)
+{
+#ifdef TCP_NOTSENT_LOWAT
+	int bytes = UNSENT_BYTES;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+#else
+	(void)fd;
+#endif
 }
 
 bool sock_drain(int fd)
