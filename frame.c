@@ -29,9 +29,9 @@ size_t frame_header(unsigned char *out, enum frame_opcode opcode, bool fin, uint
 }
 
 /*
- * The loop goes 32 bytes at a time through memcpy, which is how C says "an unaligned word"; compilers
- * turn it into vector instructions. The key repeats every 4 bytes, so words of any multiple of 4 work
- * once it is turned to where this piece begins.
+ * The loop goes 32 bytes at a time through memcpy, which is how C says "an unaligned word";
+ * compilers turn it into vector instructions. The key repeats every 4 bytes, so words of any
+ * multiple of 4 work once it is turned to where this piece begins.
  */
 void frame_mask(unsigned char *to, const unsigned char *from, size_t len,
     const unsigned char mask[4], size_t offset)

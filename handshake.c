@@ -146,7 +146,7 @@ struct token {
 	size_t len;
 };
 
-/* The next element of a comma-separated list, without the white space around it. Skips empty ones. */
+/* The next element of a comma-separated list, trimmed. Empty ones are skipped. */
 static bool next_token(const char **list, struct token *t)
 {
 	const char *p = *list + strspn(*list, ", \t");

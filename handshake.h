@@ -17,7 +17,10 @@ void handshake_key(char out[HANDSHAKE_KEY_SIZE], const unsigned char random[16])
 /* The Sec-WebSocket-Accept that answers ${key} (base64 of the SHA-1 of key and GUID). */
 void handshake_accept(char out[HANDSHAKE_ACCEPT_SIZE], const char *key);
 
-/* What the 101 said. NULL = the header was not there. A header that came more than once is given joined by ", ". */
+/*
+ * What the 101 said. NULL = the header was not there; one that came more than once is given joined
+ * by ", ". An empty Extensions or Protocol names none.
+ */
 struct handshake_answer {
 	const char *upgrade;
 	const char *connection;

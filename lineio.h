@@ -16,7 +16,10 @@
 
 struct line_reader;
 
-/* Reads lines of at most ${max} bytes from ${fd}, whose mode is left alone. NULL if memory is out. */
+/*
+ * Reads lines of at most ${max} bytes from ${fd}, whose mode is left alone. NULL if memory is
+ * out.
+ */
 struct line_reader *line_reader_new(int fd, size_t max);
 void line_reader_free(struct line_reader *r); /* NULL is fine; the descriptor stays open */
 
@@ -26,13 +29,17 @@ void line_reader_free(struct line_reader *r); /* NULL is fine; the descriptor st
  */
 void line_reader_prepare(const struct line_reader *r, struct pollfd *p, bool want);
 
-/* Makes one read if ${revents} has anything. Never blocks after POLLIN. */
+/*
+ * Makes one read if ${revents} has anything and every line read before was taken. Never blocks
+ * after POLLIN.
+ */
 void line_reader_process(struct line_reader *r, short revents);
 
 /*
- * The next message, given to the caller; NULL if no line is complete. Lines end
- * in LF or CRLF, empty ones are skipped, the last one needs no LF. A line that
- * is not JSON or too long comes as a message of that kind.
+ * The next message, given to the caller; NULL if no line is complete. To be called until NULL
+ * before waiting for input: poll knows nothing of lines that were read already. Lines end in LF or
+ * CRLF, empty ones are skipped, the last one needs no LF. A line that is not JSON or too long comes
+ * as a message of that kind. A line that memory is out for is lost, with a warning in the log.
  */
 struct message *line_reader_take(struct line_reader *r);
 
@@ -43,12 +50,19 @@ struct line_writer;
 
 /* Writes lines to ${fd} (see fd.h). NULL if memory is out. */
 struct line_writer *line_writer_new(int fd);
-void line_writer_free(struct line_writer *w); /* NULL is fine; drops what is queued; fd_out_end is done */
+/* NULL is fine. Drops what is queued; the descriptor gets its mode back. */
+void line_writer_free(struct line_writer *w);
 
-/* Fills ${p}: always polled, also with nothing to write, because POLLERR and POLLHUP tell that the reader is gone. */
+/*
+ * Fills ${p}: always polled, also with nothing to write, because POLLERR and POLLHUP tell that the
+ * reader is gone.
+ */
 void line_writer_prepare(const struct line_writer *w, struct pollfd *p);
 
-/* Writes what is taken at once. Returns 0; 1 if the reader is gone; -1 with errno set on another error. */
+/*
+ * Writes what is taken at once, about 1 MiB at most. Returns 0; 1 if the reader is gone; -1 with
+ * errno set on another error.
+ */
 int line_writer_process(struct line_writer *w, short revents);
 
 /* Queues a message for its line; takes it. */

@@ -574,19 +574,27 @@ static void describe_http(struct link *l, long status)
 		l->reason.retry_after = wait * 1000;
 }
 
-static void describe_unreachable(struct link *l)
+/* libcurl's own words, unless they quote a URL, which may have a password in it. */
+static const char *what_was_said(const struct link *l, CURLcode rc)
+{
+	bool quotes = strchr(l->error, '@') || strstr(l->error, "://");
+
+	return l->error[0] && !quotes ? l->error : curl_easy_strerror(rc);
+}
+
+static void describe_unreachable(struct link *l, const char *said)
 {
 	long os_error = 0;
 
 	curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_error);
 	reason_set(&l->reason, REASON_UNREACHABLE, "no connection: %s",
-	    os_error ? strerror((int)os_error) : l->error);
+	    os_error ? strerror((int)os_error) : said);
 }
 
 static void attempt_failed(struct link *l, CURLcode rc)
 {
 	long status = 0, proxy_status = 0;
-	const char *said = l->error[0] ? l->error : curl_easy_strerror(rc);
+	const char *said = what_was_said(l, rc);
 
 	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(l->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
@@ -597,7 +605,7 @@ static void attempt_failed(struct link *l, CURLcode rc)
 	} else if (kind == REASON_HTTP) {
 		describe_http(l, status);
 	} else if (kind == REASON_UNREACHABLE) {
-		describe_unreachable(l);
+		describe_unreachable(l, said);
 	} else if (kind == REASON_TRUNCATED) {
 		reason_set(
 		    &l->reason, kind, "the server closed the connection during the handshake");

@@ -275,7 +275,7 @@ void *intake_room(struct intake *in, size_t want, size_t *room)
 	return in->scratch;
 }
 
-/* Takes the next ${len} bytes, which stand behind the text of the message unless it is over the limit. */
+/* Takes the next ${len} bytes. Of a message that is kept they stand behind its text already. */
 static void intake_take(struct intake *in, const unsigned char *bytes, size_t len)
 {
 	struct buf *t = in->message != NULL ? &in->message->text : NULL;

@@ -65,7 +65,7 @@ struct message_list {
 
 void message_list_push(struct message_list *l, struct message *m);       /* takes m */
 void message_list_push_front(struct message_list *l, struct message *m); /* takes m */
-struct message *message_list_pop(struct message_list *l);                /* gives it; NULL if empty */
+struct message *message_list_pop(struct message_list *l); /* gives it; NULL if empty */
 void message_list_free(struct message_list *l);
 
 /*

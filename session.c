@@ -66,7 +66,8 @@ struct due {
 	enum due_kind kind;
 	enum answer_delivered delivered;
 	uint64_t size, limit;
-	size_t id_len; /* 0 = null */
+	uint64_t after; /* how many messages of the server go to the host before it */
+	size_t id_len;  /* 0 = null */
 	char id[];
 };
 
@@ -85,6 +86,7 @@ struct session {
 	struct due *due_head, *due_tail;
 	struct why *end; /* why there will be no link any more */
 	struct session_stats stats;
+	uint64_t given; /* messages of the server that the host has pulled */
 	uint64_t serial;
 	size_t on_link; /* pulled and not reclaimed */
 	size_t listens; /* owed entries that owe nothing at the end */
@@ -229,6 +231,7 @@ static void due_add(
 	    .delivered = extra.delivered,
 	    .size = extra.size,
 	    .limit = extra.limit,
+	    .after = s->given + s->for_host.count,
 	    .id_len = id_len};
 	if (id_len > 0)
 		memcpy(d->id, id, id_len);
@@ -1106,16 +1109,20 @@ enum session_outcome session_outcome(const struct session *s, int64_t now)
 
 /* --- out --------------------------------------------------------------- */
 
+/* Answers of ours keep their place between the messages of the server. */
 struct message *session_next_for_host(struct session *s, bool *ours)
 {
-	*ours = s->due_head != NULL;
-	while (s->due_head) {
+	*ours = true;
+	while (s->due_head && s->due_head->after <= s->given) {
 		struct message *m = due_pull(s);
 		if (m)
 			return m;
 	}
 	*ours = false;
-	return message_list_pop(&s->for_host);
+	struct message *m = message_list_pop(&s->for_host);
+	if (m)
+		s->given++;
+	return m;
 }
 
 size_t session_waiting_for_server(const struct session *s)
