@@ -1,0 +1,193 @@
+# wsmcp: GNU make, a C11 compiler, pkg-config, libcurl >= 8.14 with WebSocket, libcjson.
+#
+#   make                 build ./wsmcp
+#   make demo            install what is missing, build, show a session
+#   make test            install what the tests need, run them all
+#   make test-asan       the same tests under AddressSanitizer and UBSan
+#   make test-valgrind   the same tests under valgrind
+#   make lint, format    check or apply the formatting, static analysis
+#   make install         PREFIX, BINDIR and DESTDIR say where
+#
+# CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are added to what is needed here and come last.
+# WERROR=1 (or CI=true) turns warnings into errors.
+
+CC         ?= cc
+FUZZ_CC    ?= clang
+PKG_CONFIG ?= pkg-config
+CFLAGS     ?= -O2 -g
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+
+MAKEFLAGS  += --no-builtin-rules
+VARIANT    := plain
+BUILD      := build/$(VARIANT)
+MODULES    := $(basename $(sort $(wildcard *.c)))
+UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+FUZZERS    := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+BINARY     := $(if $(filter plain,$(VARIANT)),wsmcp,$(BUILD)/wsmcp)
+
+# --- flags ---------------------------------------------------------------------------------
+
+# The first use of a variable made with "once" runs its command, later uses take the result.
+once = $(eval $(1) := $(2))$($(1))
+
+# Those of the flags $(1) that the compiler takes, tried one by one on an empty program.
+accepted = $(shell out=$$(mktemp); for flag in $(1); do echo 'int main(void) { return 0; }' | \
+    $(CC) -Werror $$flag -x c - -o "$$out" 2>/dev/null && echo "$$flag"; done; rm -f "$$out")
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wwrite-strings -Wpointer-arith -Wcast-qual -Wformat=2 -Wvla -Wundef \
+    -Wdouble-promotion -Wimplicit-fallthrough
+ifneq ($(filter true,$(CI))$(WERROR),)
+WARNINGS += -Werror
+endif
+
+# Fortified functions need an optimising compiler, and distributions bring their own level.
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,$(if \
+    $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+COMPILE_HARDENED := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+LINK_HARDENED    := -pie -Wl,-z,relro -Wl,-z,now
+HARDEN_CFLAGS     = $(call once,HARDEN_CFLAGS,$(call accepted,$(COMPILE_HARDENED)))
+HARDEN_LDFLAGS    = $(call once,HARDEN_LDFLAGS,$(call accepted,$(LINK_HARDENED)))
+
+SANITIZE_CFLAGS := -fno-omit-frame-pointer -fno-sanitize-recover=all
+ifeq ($(VARIANT),plain)
+VARIANT_CFLAGS   = $(FORTIFY) $(HARDEN_CFLAGS)
+VARIANT_LDFLAGS  = $(HARDEN_LDFLAGS)
+else ifeq ($(VARIANT),asan)
+VARIANT_CFLAGS  := -fsanitize=address,undefined $(SANITIZE_CFLAGS)
+VARIANT_LDFLAGS := $(VARIANT_CFLAGS)
+else ifeq ($(VARIANT),fuzz)
+override CC     := $(FUZZ_CC)
+VARIANT_CFLAGS  := -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE_CFLAGS)
+VARIANT_LDFLAGS := -fsanitize=fuzzer,address,undefined $(SANITIZE_CFLAGS)
+else
+$(error VARIANT is plain, asan or fuzz)
+endif
+
+PACKAGES        := libcurl libcjson
+PACKAGE_CFLAGS   = $(call once,PACKAGE_CFLAGS,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
+PACKAGE_LIBS     = $(call once,PACKAGE_LIBS,$(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null))
+CMOCKA_CFLAGS    = $(call once,CMOCKA_CFLAGS,$(shell $(PKG_CONFIG) --cflags cmocka))
+CMOCKA_LIBS      = $(call once,CMOCKA_LIBS,$(shell $(PKG_CONFIG) --libs cmocka))
+
+COMPILE = $(CC) -std=c11 -D_DEFAULT_SOURCE -D_DARWIN_C_SOURCE $(WARNINGS) $(VARIANT_CFLAGS) \
+    -I. $(PACKAGE_CFLAGS) $(TEST_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK    = $(CC) $(VARIANT_LDFLAGS) $(CFLAGS) $(LDFLAGS)
+
+# --- building ------------------------------------------------------------------------------
+
+.PHONY: all units fuzzers need-libraries demo test check test-asan test-valgrind lint format \
+    install uninstall clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+
+all: $(BINARY)
+
+$(BINARY): $(MODULES:%=$(BUILD)/%.o)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+$(BUILD)/%.o: %.c $(BUILD)/command | need-libraries
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Objects are made again when the command that makes them changes.
+$(BUILD)/command: FORCE | need-libraries
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) : $(LINK)' | cmp -s - $@ || echo '$(COMPILE) : $(LINK)' > $@
+
+need-libraries:
+	@$(PKG_CONFIG) --exists 'libcurl >= 8.14' && $(PKG_CONFIG) --variable=supported_protocols libcurl | \
+	    tr -d '"' | grep -qw WS || { echo "wsmcp needs libcurl 8.14 or newer with WebSocket (found:" \
+	    "$$($(PKG_CONFIG) --modversion libcurl 2>/dev/null || echo none); $(LIBRARY_HINT))." >&2; exit 1; }
+	@$(PKG_CONFIG) --exists libcjson || { echo "wsmcp needs cJSON (found: none; $(LIBRARY_HINT))." >&2; exit 1; }
+
+LIBRARY_HINT := ./setup.sh build installs one where it can
+
+# A test or fuzz target is linked with the modules it includes, with what those include, and so on
+# down: NEEDS_foo holds what foo.c and foo.h include.
+includes = $(shell grep '^#include "' /dev/null *.[ch] tests/unit/*.c tests/fuzz/*.c 2>/dev/null | \
+    sed 's,^.*/,,; s,^\([^.]*\)\.[ch]:#include "\([^.]*\)\.h".*,NEEDS_\1+=\2,')
+$(foreach include,$(includes),$(eval $(include)))
+reach   = $(sort $(1) $(foreach module,$(1),$(NEEDS_$(module))))
+closure = $(if $(filter-out $(1),$(call reach,$(1))),$(call closure,$(call reach,$(1))),$(1))
+objects = $(patsubst %,$(BUILD)/%.o,$(filter $(MODULES),$(call closure,$(1))))
+
+units: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzzers/%)
+
+$(BUILD)/tests/unit/%.o: TEST_CFLAGS = $(CMOCKA_CFLAGS)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call objects,$$*)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(PACKAGE_LIBS) $(LDLIBS)
+
+$(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $$(call objects,$$*)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*/*.d)
+
+# --- running and testing -------------------------------------------------------------------
+
+# What the set-up installs is looked for afterwards, so each of these builds in a make of its own,
+# with every processor unless -j was given.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
+build = $(MAKE) --no-print-directory --silent $(jobs)
+
+demo:
+	@./setup.sh demo
+	@echo '-- building'
+	@$(build) all
+	@"$$(./setup.sh python)" tests/demo/demo.py ./wsmcp
+
+test check:
+	@./setup.sh test
+	@echo '-- building'
+	@$(build) all units
+	@$(build) VARIANT=fuzz fuzzers
+	@tests/run
+
+test-asan:
+	@./setup.sh test
+	@echo '-- building'
+	@$(build) VARIANT=asan all units
+	@tests/run --variant asan
+
+test-valgrind:
+	@./setup.sh test-valgrind
+	@echo '-- building'
+	@$(build) all units
+	@tests/run --variant valgrind
+
+# --- source code ---------------------------------------------------------------------------
+
+C_SOURCES  := $(wildcard *.c)
+C_ALL      := $(wildcard *.c *.h tests/unit/*.[ch] tests/fuzz/*.[ch])
+SH_SOURCES := $(wildcard setup.sh .ci/run tests/*.sh tests/*/*.sh)
+PY_SOURCES := tests/run $(wildcard tests/*.py tests/*/*.py)
+
+lint:
+	@./setup.sh lint
+	@clang-format --dry-run -Werror $(C_ALL)
+	@printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c 'out=$$(clang-tidy --quiet "$$0" -- -std=c11 \
+	    -D_DEFAULT_SOURCE -D_DARWIN_C_SOURCE -I. $(PACKAGE_CFLAGS) 2>&1) || { echo "$$out"; exit 255; }'
+	@shellcheck $(SH_SOURCES)
+	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PY_SOURCES)
+
+format:
+	@clang-format -i $(C_ALL)
+
+# --- installing ----------------------------------------------------------------------------
+
+# A new name first, then mv: a running wsmcp keeps its old file.
+install: all
+	mkdir -p '$(DESTDIR)$(BINDIR)'
+	install -m 755 wsmcp '$(DESTDIR)$(BINDIR)/.wsmcp.new'
+	mv -f '$(DESTDIR)$(BINDIR)/.wsmcp.new' '$(DESTDIR)$(BINDIR)/wsmcp'
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/wsmcp'
+
+clean:
+	rm -rf build wsmcp
