@@ -1130,7 +1130,7 @@ static void keep_token(struct jsonrpc_scan *s, const unsigned char *end)
 
 	if (s->in_key)
 		keep(s->kept_key, sizeof(s->kept_key), &s->key_len, p, n);
-	else if (s->digest != NULL && s->key == KEY_ID)
+	else if (s->digest != NULL && s->key == KEY_ID && !(s->seen & SEEN(KEY_ID)))
 		keep(s->kept_id, sizeof(s->kept_id), &s->id_len, p, n);
 	else if (s->digest != NULL && s->key == KEY_METHOD)
 		keep(s->kept_method, sizeof(s->kept_method), &s->method_len, p, n);

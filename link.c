@@ -29,6 +29,7 @@
 #define SCRATCH_SIZE     ((size_t)65536)      /* first read of a frame */
 #define DIRECT_MAX       ((size_t)1 << 20)    /* later reads, straight into the message */
 #define RECEIVE_BUDGET   ((size_t)1 << 20)    /* bytes a call of link_receive takes at most */
+#define WRITE_BUDGET     ((size_t)1 << 20)   /* bytes written before somebody else has a turn */
 #define ROOM_MARK        ((size_t)256 * 1024) /* bytes waiting in the outbox */
 #define CLOSE_WAIT       1000                 /* ms for the peer's part of the closing handshake */
 #define ANSWER_FIELD_MAX 1024
@@ -754,7 +755,7 @@ static void write_out(struct link *l, int64_t now)
 	size_t len, moved = 0;
 
 	l->blocked = false;
-	while ((run = outbox_run(l->outbox, &len)) != NULL) {
+	while (moved < WRITE_BUDGET && (run = outbox_run(l->outbox, &len)) != NULL) {
 		size_t n = 0;
 		CURLcode rc = curl_easy_send(l->easy, run, len, &n);
 		if (n > 0)
@@ -920,6 +921,8 @@ static struct message *data_came(struct link *l, const unsigned char *bytes, siz
 		violated(l, CLOSE_NOT_UTF8, "a text message that is not UTF-8", now);
 		return NULL;
 	}
+	if (!direct)
+		intake_expect(&l->intake, n + l->frame_left);
 	if (direct)
 		intake_commit(&l->intake, n);
 	else
@@ -1064,6 +1067,8 @@ int64_t link_deadline(const struct link *l, int64_t now)
 	if (!is_up(l))
 		return CLOCK_NEVER;
 	if (l->readable && l->keepalive.paused_since < 0)
+		return now;
+	if (!l->blocked && !l->send_failed && outbox_pending(l->outbox))
 		return now;
 	return clock_min(l->close_by, keepalive_deadline(&l->keepalive));
 }

@@ -302,6 +302,13 @@ static void intake_take(struct intake *in, const unsigned char *bytes, size_t le
 		t->len = in->max + 1;
 }
 
+void intake_expect(struct intake *in, size_t len)
+{
+	/* Two bytes more may be a newline, which does not count. */
+	if (!in->over && (len > in->max + 2 || in->size > in->max + 2 - len))
+		intake_go_over(in);
+}
+
 void intake_commit(struct intake *in, size_t len)
 {
 	if (len == 0)

@@ -93,6 +93,12 @@ void intake_free(struct intake *in);
 /* Bytes of the unfinished message so far; 0 = none has begun. */
 size_t intake_size(const struct intake *in);
 
+/*
+ * Tells that ${len} more bytes of the message are announced. If that is over the limit, nothing is
+ * kept from now on, so that no memory is spent on what will be dropped.
+ */
+void intake_expect(struct intake *in, size_t len);
+
 /* Adds a copy of ${len} bytes of the message. */
 void intake_write(struct intake *in, const void *bytes, size_t len);
 

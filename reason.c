@@ -23,31 +23,36 @@ void reason_set(struct reason *r, enum reason_kind kind, const char *format, ...
 
 static const struct hint {
 	enum reason_kind kind;
-	int status; /* 0 = any */
+	int low, high; /* of the status; 0, 0 = whatever it is */
 	const char *text;
 } hints[] = {
-    {REASON_UNRESOLVED, 0, "Check the host name and the network."},
-    {REASON_UNREACHABLE, 0, "Check that the server is running and that the port is right."},
-    {REASON_TIMED_OUT, 0, "Check the address, a firewall, or raise --connect-timeout."},
-    {REASON_HTTP, 401, "Check the credentials (-H, --bearer-env)."},
-    {REASON_HTTP, 403, "Check the credentials and what they allow."},
-    {REASON_HTTP, 404, "Check the path of the URL."},
-    {REASON_HTTP, 0, "Check the URL, and the subprotocol if the server wants another one."},
-    {REASON_PROXY, 407, "Check the proxy's credentials."},
-    {REASON_PROXY, 0, "Check the proxy, or go round it with --noproxy."},
-    {REASON_NOT_WEBSOCKET, 0, "Check the URL and --subprotocol."},
-    {REASON_TLS, 0, "Check that the port speaks TLS: ws:// or wss://?"},
-    {REASON_UNTRUSTED, 0, "Name the authority that signed it with --cacert."},
-    {REASON_CERTIFICATE, 0, "Check --cert and --key."},
-    {REASON_SILENT, 0, "Check the server, or the proxies between; see --ping-timeout."},
+    {REASON_UNRESOLVED, 0, 0, "Check the host name and the network."},
+    {REASON_UNREACHABLE, 0, 0, "Check that the server is running and that the port is right."},
+    {REASON_TIMED_OUT, 0, 0, "Check the address, a firewall, or raise --connect-timeout."},
+    {REASON_HTTP, 401, 401, "Check the credentials (-H)."},
+    {REASON_HTTP, 403, 403, "Check the credentials and what they allow."},
+    {REASON_HTTP, 404, 404, "Check the path of the URL."},
+    {REASON_HTTP, 300, 399, "Use the URL it points to."},
+    {REASON_HTTP, 408, 408, "Try again later."},
+    {REASON_HTTP, 425, 429, "Try again later."},
+    {REASON_HTTP, 500, 599, "Check the server, and the proxies before it."},
+    {REASON_HTTP, 0, 0, "Check the URL, and the subprotocol if the server wants another one."},
+    {REASON_PROXY, 407, 407, "Check the proxy's credentials."},
+    {REASON_PROXY, 0, 0, "Check the proxy, or go round it with --noproxy."},
+    {REASON_NOT_WEBSOCKET, 0, 0, "Check the URL and --subprotocol."},
+    {REASON_TLS, 0, 0, "Check that the port speaks TLS: ws:// or wss://?"},
+    {REASON_UNTRUSTED, 0, 0, "Name the authority that signed it with --cacert."},
+    {REASON_CERTIFICATE, 0, 0, "Check --cert and --key."},
+    {REASON_SILENT, 0, 0, "Check the server, or the proxies between; see --ping-timeout."},
 };
 
 const char *reason_hint(const struct reason *r)
 {
 	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
-		if (hints[i].kind == r->kind &&
-		    (hints[i].status == 0 || hints[i].status == r->status))
-			return hints[i].text;
+		const struct hint *h = &hints[i];
+		if (h->kind == r->kind &&
+		    (h->low == 0 || (r->status >= h->low && r->status <= h->high)))
+			return h->text;
 	}
 	return "";
 }

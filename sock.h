@@ -17,8 +17,9 @@
 void sock_clamp_receive(int fd);
 
 /*
- * Bounds what the kernel holds that it has not sent: a PONG that waits behind megabytes comes too late for its
- * server. Data in flight is not bounded, so the throughput of far links stays. A failure is harmless.
+ * Bounds what the kernel holds that it has not sent: a PONG that waits behind megabytes comes too
+ * late for its server. Data in flight is not bounded, so the throughput of far links stays. A
+ * failure is harmless.
  */
 void sock_bound_unsent(int fd);
 

@@ -262,6 +262,37 @@ static void other_descriptors_are_left_alone(void **state)
 	sock_clamp_receive(-1);
 }
 
+/* --- what was not sent --------------------------------------------------------------------- */
+
+#ifdef TCP_NOTSENT_LOWAT
+/* How much a connection takes whose peer reads nothing, though our buffer is big. */
+static size_t bytes_taken(bool bound)
+{
+	static const char piece[16384];
+	struct pair p = tcp_pair();
+	int small = 16384, big = 4 * BIG;
+	size_t total = 0;
+	ssize_t n;
+
+	assert_int_equal(setsockopt(p.server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(p.client, SOL_SOCKET, SO_SNDBUF, &big, sizeof(big)), 0);
+	if (bound)
+		sock_bound_unsent(p.client);
+	while ((n = send(p.client, piece, sizeof(piece), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+		total += (size_t)n;
+	assert_true(errno == EAGAIN || errno == EWOULDBLOCK);
+	close_pair(&p);
+	return total;
+}
+
+static void little_waits_in_the_kernel(void **state)
+{
+	(void)state;
+	assert_true(bytes_taken(true) < bytes_taken(false));
+	sock_bound_unsent(-1);
+}
+#endif
+
 /* --- draining ------------------------------------------------------------------------------ */
 
 static void drain_takes_what_is_there(void **state)
@@ -393,6 +424,9 @@ int main(void)
 	    cmocka_unit_test(others_are_clamped_if_they_are_near),
 #endif
 	    cmocka_unit_test(other_descriptors_are_left_alone),
+#ifdef TCP_NOTSENT_LOWAT
+	    cmocka_unit_test(little_waits_in_the_kernel),
+#endif
 	    cmocka_unit_test(drain_takes_what_is_there),
 	    cmocka_unit_test(drain_sees_the_end),
 	    cmocka_unit_test(drain_sees_a_reset),
