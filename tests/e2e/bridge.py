@@ -125,6 +125,12 @@ class Bridge:
         except BrokenPipeError:
             pass  # it has ended; what the test waits for tells more
 
+    def wait_fed(self):
+        """Waits until everything that was fed is written, so that other lines do not fall into it."""
+        for thread in self.feeders:
+            thread.join(DEADLINE)
+            assert not thread.is_alive(), "the bridge does not read"
+
     def feed(self, pieces):
         """Writes pieces in a thread of their own; join() of what it returns waits."""
 
