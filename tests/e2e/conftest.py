@@ -24,6 +24,7 @@ def pytest_configure(config):
         pytest.exit("there is no program %s: build it first" % bridge_module.BINARY, 2)
     config.addinivalue_line("markers", "huge: needs hundreds of MB; left out under valgrind")
     config.addinivalue_line("markers", "prompt: must be done before the 80 ms that a signal leaves")
+    config.addinivalue_line("markers", "bare: valgrind itself would not stand what is done to it")
     config.addinivalue_line("markers", "plain_only: measures memory or time; plain build only")
 
 
@@ -33,7 +34,7 @@ def pytest_collection_modifyitems(config, items):
         item.add_marker(pytest.mark.timeout(60 * SCALE))
         nth = cases[item.function] = cases.get(item.function, -1) + 1
         if VARIANT == "valgrind" and (
-                item.get_closest_marker("huge") or item.get_closest_marker("prompt") or
+                any(map(item.get_closest_marker, ("huge", "prompt", "bare"))) or
                 nth % TABLE_STEP) or \
                 VARIANT != "plain" and item.get_closest_marker("plain_only"):
             left_out.append(item)

@@ -751,7 +751,13 @@ class Forwarder:
             except OSError:
                 return
             self.sockets.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            threading.Thread(target=self._serve_quietly, args=(sock,), daemon=True).start()
+
+    def _serve_quietly(self, client):
+        try:
+            self._serve(client)
+        except OSError:
+            client.close()  # one side is gone; the other sees it
 
     def _pair(self, client, target, rate=None, sndbuf=None):
         server = socket.socket()
