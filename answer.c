@@ -76,6 +76,11 @@ int answer_append(struct buf *out, const char *id, size_t id_len, const struct a
 	return rc;
 }
 
+int answer_append_empty(struct buf *out, const char *id, size_t id_len)
+{
+	return append_parts(out, "{\"jsonrpc\":\"2.0\",\"id\":", id, id_len, ",\"result\":", "{}");
+}
+
 int answer_append_cancel(struct buf *out, const char *id, size_t id_len, const char *reason)
 {
 	cJSON *text = cJSON_CreateString(reason);

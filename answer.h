@@ -43,6 +43,9 @@ struct answer {
  */
 int answer_append(struct buf *out, const char *id, size_t id_len, const struct answer *answer);
 
+/* Appends {"jsonrpc":"2.0","id":...,"result":{}}. Returns as answer_append. */
+int answer_append_empty(struct buf *out, const char *id, size_t id_len);
+
 /*
  * Appends notifications/cancelled for the request with the raw ${id}, and a reason for a person.
  * Returns 0, or -1 if memory is out (out is unchanged then).

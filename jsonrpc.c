@@ -815,9 +815,28 @@ static bool find_member(struct reader *r, const char *name, size_t len)
 	return false;
 }
 
+static struct jsonrpc_span span_of_value(struct reader *r, const unsigned char *start)
+{
+	const unsigned char *value = r->p;
+
+	if (!read_value(r))
+		return no_span;
+	return (struct jsonrpc_span){(size_t)(value - start), (size_t)(r->p - value)};
+}
+
+struct jsonrpc_span jsonrpc_find_key(const void *text, size_t len, const char *key)
+{
+	const unsigned char *start = text;
+	struct reader r = {start, len > 0 ? start + len : start};
+
+	r.p = skip_mark(r.p, r.end);
+	read_space(&r);
+	return find_member(&r, key, strlen(key)) ? span_of_value(&r, start) : no_span;
+}
+
 struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path)
 {
-	const unsigned char *start = text, *value;
+	const unsigned char *start = text;
 	struct reader r = {start, len > 0 ? start + len : start};
 	size_t n;
 
@@ -828,12 +847,8 @@ struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path)
 		if (!find_member(&r, path, n))
 			return no_span;
 		if (path[n] == '\0')
-			break;
+			return span_of_value(&r, start);
 	}
-	value = r.p;
-	if (!read_value(&r))
-		return no_span;
-	return (struct jsonrpc_span){(size_t)(value - start), (size_t)(r.p - value)};
 }
 
 static enum value_type type_of(unsigned char first)

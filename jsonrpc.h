@@ -91,10 +91,10 @@ struct jsonrpc_scan {
 	bool in_key;
 	bool newline;
 	bool digest_full;
-	uint16_t key_len, id_len, method_len; /* of what is kept below */
-	char kept_key[JSONRPC_KEY_MAX];       /* the part of a key that was in earlier pieces */
-	char kept_id[JSONRPC_ID_MAX];         /* with a digest only */
-	char kept_method[JSONRPC_METHOD_MAX]; /* with a digest only */
+	uint16_t key_len, id_len, method_len;     /* of what is kept below */
+	char kept_key[JSONRPC_KEY_MAX];           /* the part of a key that was in earlier pieces */
+	char kept_id[JSONRPC_ID_MAX];             /* with a digest only */
+	char kept_method[JSONRPC_METHOD_MAX];     /* with a digest only */
 	uint8_t stack[JSONRPC_DEPTH_MAX / 8 + 1]; /* a bit a level: object or array */
 };
 
@@ -139,7 +139,10 @@ bool jsonrpc_batch_next(const void *text, size_t len, size_t *at, struct jsonrpc
  */
 struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path);
 
-/* Whether the raw JSON string ${raw} (with quotes) is, unescaped, ${plain} (NUL-terminated). */
+/* The same for one key at the top level, which may have dots in it. */
+struct jsonrpc_span jsonrpc_find_key(const void *text, size_t len, const char *key);
+
+/* Whether the raw JSON string ${raw} (with quotes), unescaped, is ${plain} (NUL-terminated UTF-8). */
 bool jsonrpc_string_is(const char *raw, size_t len, const char *plain);
 
 /*

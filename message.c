@@ -75,6 +75,22 @@ struct message *message_adopt(struct buf *text)
 	return m;
 }
 
+struct message *message_splice(
+    const struct message *m, struct jsonrpc_span span, const char *with, size_t len)
+{
+	const unsigned char *text = m->text.data;
+	size_t after = span.at + span.len;
+	struct buf out;
+
+	buf_init(&out, m->text.len + len + 1);
+	if (buf_append(&out, text, span.at) != BUF_OK || buf_append(&out, with, len) != BUF_OK ||
+	    buf_append(&out, text + after, m->text.len - after) != BUF_OK) {
+		buf_free(&out);
+		return NULL;
+	}
+	return message_adopt(&out);
+}
+
 void message_free(struct message *m)
 {
 	if (m == NULL)

@@ -27,12 +27,14 @@ struct message {
 	struct message *next; /* for the list it is in */
 	struct buf text;      /* the JSON text, without newline; one byte of room behind it */
 	struct jsonrpc_envelope envelope;
-	size_t size;          /* bytes it came with, CR and LF at its end not counted */
-	bool digest;          /* over the limit: text is only a digest (jsonrpc_scan_begin) */
+	size_t size; /* bytes it came with, CR and LF at its end not counted */
+	bool digest; /* over the limit: text is only a digest (jsonrpc_scan_begin) */
 	enum message_progress progress;
-	int64_t arrived;      /* when the session got it, ms */
-	uint64_t end;         /* of the outbox that has it: where it ends in the outgoing stream */
-	uint64_t serial;      /* the session's number for it, so that requests find their message */
+	int64_t arrived;     /* when the session got it, ms */
+	int64_t waits_since; /* when it began to wait for a link, ms; -1 = it has not */
+	unsigned links;      /* on how many links it was begun */
+	uint64_t end;        /* of the outbox that has it: where it ends in the outgoing stream */
+	uint64_t serial;     /* the session's number for it, so that requests find their message */
 };
 
 /* A message with a copy of ${text}, scanned. NULL if memory is out. */
@@ -43,6 +45,12 @@ struct message *message_new(const void *text, size_t len);
  * memory is out; text is then freed.
  */
 struct message *message_adopt(struct buf *text);
+
+/*
+ * A copy of ${m} with the bytes of ${span} replaced by ${with}, scanned. NULL if memory is out.
+ */
+struct message *message_splice(
+    const struct message *m, struct jsonrpc_span span, const char *with, size_t len);
 
 /* Frees a message; NULL is fine. */
 void message_free(struct message *m);
@@ -76,7 +84,8 @@ void message_list_free(struct message_list *l);
 #define INTAKE_SCRATCH 16384 /* bytes */
 
 struct intake {
-	struct message *message; /* being filled; NULL before the first byte and once over the limit */
+	struct message
+	    *message; /* being filled; NULL before the first byte and once over the limit */
 	struct buf digest;
 	size_t max;
 	size_t size; /* bytes so far */

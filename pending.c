@@ -20,6 +20,23 @@ struct pending_table {
 	struct pending_list owed, settled;
 };
 
+struct pending_batch *pending_batch_new(void)
+{
+	struct pending_batch *batch = calloc(1, sizeof *batch);
+
+	if (batch)
+		batch->users = 1;
+	return batch;
+}
+
+void pending_batch_release(struct pending_batch *batch)
+{
+	if (!batch || --batch->users > 0)
+		return;
+	message_free(batch->kept);
+	free(batch);
+}
+
 static void list_push(struct pending_list *l, struct pending *p)
 {
 	p->next = NULL;
@@ -143,6 +160,20 @@ struct pending *pending_add(struct pending_table *t, const char *id, size_t len)
 	return p;
 }
 
+bool pending_set_alias(struct pending *p, const char *alias, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		return false;
+	memcpy(copy, alias, len);
+	copy[len] = '\0';
+	free(p->alias);
+	p->alias = copy;
+	p->alias_len = len;
+	return true;
+}
+
 void pending_settle(struct pending_table *t, struct pending *p, enum pending_state state)
 {
 	list_unlink(list_of(t, p), p);
@@ -160,6 +191,10 @@ void pending_remove(struct pending_table *t, struct pending *p)
 		at = &(*at)->chain;
 	*at = p->chain;
 	list_unlink(list_of(t, p), p);
+	pending_batch_release(p->batch);
+	message_free(p->kept);
+	message_free(p->copy);
+	free(p->alias);
 	free(p);
 }
 

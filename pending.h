@@ -21,29 +21,53 @@ enum pending_state {
 };
 
 enum pending_flag {
-	PENDING_INITIALIZE = 1 << 0, /* never cancelled by us */
-	PENDING_TASK = 1 << 1,       /* task-augmented: never cancelled by us */
-	PENDING_LISTEN = 1 << 2, /* a long-lived subscriptions/listen: owes nothing at the end */
-	PENDING_HANDED_OVER = 1 << 3, /* its message left the queue for a link */
-	PENDING_BEGUN = 1 << 4,       /* some of its bytes may have left on a link */
-	PENDING_SENT = 1 << 5         /* its message was sent (outbox.h) on some link */
+	PENDING_TASK = 1 << 0,   /* task-augmented: never cancelled by us */
+	PENDING_PICKY = 1 << 1,  /* carries requestState or inputResponses: not safe to repeat */
+	PENDING_CURSOR = 1 << 2, /* continues a list: not safe in a new session */
+	PENDING_PULLED = 1 << 3, /* its message left the queue for the link there is */
+	PENDING_BEGUN = 1 << 4,  /* some of its bytes may have left on that link */
+	PENDING_SENT = 1 << 5,   /* all of them */
+	PENDING_EVER_BEGUN = 1 << 6,
+	PENDING_EVER_SENT = 1 << 7,   /* on any link */
+	PENDING_LIVE = 1 << 8,        /* a subscription that was acknowledged */
+	PENDING_ACKNOWLEDGED = 1 << 9 /* ... on the link there is */
 };
 
-struct pending_batch;
+/* What holds for the link there is, and ends with it. */
+#define PENDING_LINK_FLAGS                                                                         \
+	((unsigned)(PENDING_PULLED | PENDING_BEGUN | PENDING_SENT | PENDING_ACKNOWLEDGED))
+
+/* Requests that came in one array. */
+struct pending_batch {
+	size_t users;         /* entries and answers that point here */
+	struct due *open;     /* answer of ours that further ones join (due.h) */
+	struct message *kept; /* owned; the whole batch, to send it again */
+	bool answered;        /* at least one of them: it cannot be sent again */
+};
 
 struct pending {
 	struct pending *next, *prev; /* order of arrival, in the list of its state */
 	struct pending *chain;       /* private to pending.c */
-	struct pending_batch *batch; /* NULL = it came alone */
+	struct pending_batch *batch; /* one of its users; NULL = it came alone */
+	struct message *kept;        /* owned; sent, and kept to send it again */
+	struct message *copy;        /* owned; what is remembered of it once it is answered */
+	char *alias; /* owned; the raw id that the other side knows it by, NULL = the same */
+	size_t alias_len;
 	uint64_t hash;
 	uint64_t serial; /* of the message it came in */
 	uint64_t size;   /* of that message, bytes */
 	int64_t arrived; /* ms */
 	enum pending_state state;
-	unsigned flags; /* enum pending_flag */
+	unsigned flags;  /* enum pending_flag */
+	unsigned traits; /* of its method (method.h) */
+	unsigned links;  /* on how many its message was begun */
 	size_t id_len;
 	char id[]; /* raw */
 };
+
+/* With one user; NULL if memory is out. */
+struct pending_batch *pending_batch_new(void);
+void pending_batch_release(struct pending_batch *batch); /* NULL is fine */
 
 struct pending_table;
 
@@ -58,6 +82,9 @@ void pending_table_free(struct pending_table *t);
 
 /* The entry with this id, whatever its state; NULL if there is none. Lives until it is removed. */
 struct pending *pending_find(const struct pending_table *t, const char *id, size_t len);
+
+/* Gives ${p} an alias (copied). Returns false if memory is out. */
+bool pending_set_alias(struct pending *p, const char *alias, size_t len);
 
 /*
  * Adds a PENDING_OWED entry with a copy of the id, which must not be there. NULL if the table is

@@ -32,8 +32,13 @@ enum reason_kind {
 	REASON_VIOLATION, /* the server broke RFC 6455; we closed with 1002 */
 	REASON_NOT_UTF8,  /* text that is not UTF-8; we closed with 1007 */
 	REASON_STOPPED,   /* we closed it ourselves, because we were done */
+	/* the session on it */
+	REASON_REPLAY,  /* the replayed handshake got an error, or no answer */
+	REASON_VERSION, /* ... or another protocol version */
 	/* ourselves */
-	REASON_SETUP /* libcurl does not take an option or memory is out */
+	REASON_COMMAND,       /* the header command failed */
+	REASON_CONFIGURATION, /* a header or file that cannot be used */
+	REASON_SETUP          /* libcurl does not take an option or memory is out */
 };
 
 struct reason {
