@@ -12,6 +12,7 @@ enum kind {
 	UNSET,   /* string: NULL */
 	STRING,  /* string */
 	LIST,    /* struct options_list: one more item */
+	CHOICE,  /* int: which of the words in its argument, "a|b", counted from 0 */
 	SECONDS, /* int64_t in milliseconds */
 	SIZE     /* uint64_t in bytes */
 };
@@ -40,6 +41,9 @@ static const struct row rows[] = {
 {"header", 'H', LIST, "LINE", FIELD(headers), LINKING, 0, 0, NULL,
     "send a header: \"Name: value\", \"Name:value\", or @FILE with one header a line; ${VAR} and "
     "${VAR:-default} are expanded; may repeat"},
+{"header-command", 0, STRING, "CMD", FIELD(header_command), LINKING, 0, 0, NULL,
+    "run CMD at every attempt to connect; the JSON object of strings that it prints becomes "
+    "headers, over others of the same name"},
 {"subprotocol", 0, STRING, "LIST", FIELD(subprotocol), LINKING, 0, 0, "mcp",
     "subprotocols to offer, separated by commas"},
 {"no-subprotocol", 0, UNSET, NULL, FIELD(subprotocol), LINKING, 0, 0, NULL,
@@ -62,10 +66,22 @@ static const struct row rows[] = {
     "use address A for host H and port P; may repeat"},
 {"connect-timeout", 0, SECONDS, "SEC", FIELD(connect_timeout), LINKING, 0, TEN_YEARS, "10",
     "how long one attempt to connect may take; 0 = for ever"},
+{"offline-timeout", 0, SECONDS, "SEC", FIELD(offline_timeout), LINKING, 0, TEN_YEARS, "20",
+    "how long a message may wait for a connection before it is answered with an error; 0 = not at "
+    "all"},
+{"request-timeout", 0, SECONDS, "SEC", FIELD(request_timeout), LINKING, 0, TEN_YEARS, "0",
+    "answer a request with an error after this long, and cancel it at the server; 0 = never"},
 {"ping-interval", 0, SECONDS, "SEC", FIELD(ping_interval), LINKING, 0, TEN_YEARS, "20",
     "send a WebSocket ping after this long without a byte received; 0 = never"},
 {"ping-timeout", 0, SECONDS, "SEC", FIELD(ping_timeout), LINKING, 0, TEN_YEARS, "20",
     "take the link for dead if nothing is received for this long after a ping; 0 = never"},
+{"retry-delay-max", 0, SECONDS, "SEC", FIELD(retry_delay_max), LINKING, 1, TEN_YEARS, "30",
+    "the longest pause between two attempts to connect"},
+{"no-reconnect", 0, FLAG, NULL, FIELD(no_reconnect), LINKING, 0, 0, NULL,
+    "end when an established connection is lost"},
+{"resend", 0, CHOICE, "safe|none", FIELD(resend), LINKING, 0, 0, "safe",
+    "which requests are sent again after a lost connection: those that the specification allows to "
+    "repeat, or none"},
 {"linger", 0, SECONDS, "SEC", FIELD(linger), LINKING, 0, TEN_YEARS, "60",
     "how long to wait for replies still owed when the input has ended; 0 = not at all"},
 {"max-message", 0, SIZE, "SIZE", FIELD(max_message), LINKING, 1, SIZE_LIMIT, "64M",
@@ -178,6 +194,21 @@ static int set_number(
 	return 0;
 }
 
+static int set_choice(const struct parser *p, const struct row *row, const char *value, int *which)
+{
+	const char *word = row->argument;
+
+	for (int i = 0; *word != '\0'; i++) {
+		size_t len = strcspn(word, "|");
+		if (strlen(value) == len && strncmp(word, value, len) == 0) {
+			*which = i;
+			return 0;
+		}
+		word += len + (word[len] == '|');
+	}
+	return fail(p, "option --%s takes %s", row->name, row->argument);
+}
+
 static int add_item(const struct parser *p, struct options_list *list, const char *item)
 {
 	/* There cannot be more items than arguments. */
@@ -210,6 +241,9 @@ static int apply(const struct parser *p, const struct row *row, const char *valu
 		break;
 	case LIST:
 		result = add_item(p, field, value);
+		break;
+	case CHOICE:
+		result = set_choice(p, row, value, field);
 		break;
 	case SECONDS:
 		result = set_number(p, row, value, &number);

@@ -15,6 +15,9 @@ enum options_command {
 	OPTIONS_BRIDGE = 1 << 0,
 };
 
+/* --resend, in the order of its words. */
+enum options_resend { OPTIONS_RESEND_SAFE, OPTIONS_RESEND_NONE };
+
 /* The values of an option that may repeat, in order. */
 struct options_list {
 	const char **items; /* point into argv */
@@ -34,9 +37,15 @@ struct options {
 	int64_t connect_timeout; /* 10 000; 0 = no limit */
 	int64_t ping_interval;   /* 20 000; 0 = no pings */
 	int64_t ping_timeout;    /* 20 000; 0 = never dead */
-	int64_t linger;          /* 60 000; 0 = do not wait */
-	uint64_t max_message;    /* 64 MiB */
-	uint64_t max_reply;      /* max_message unless given */
+	const char *header_command;
+	int64_t offline_timeout; /* 20 000; 0 = do not wait */
+	int64_t request_timeout; /* 0 = off */
+	int64_t retry_delay_max; /* 30 000; at least 1 */
+	bool no_reconnect;
+	int resend;           /* enum options_resend */
+	int64_t linger;       /* 60 000; 0 = do not wait */
+	uint64_t max_message; /* 64 MiB */
+	uint64_t max_reply;   /* max_message unless given */
 	const char *trace, *log_file;
 	int verbose; /* how often -v was given */
 	bool quiet;

@@ -406,12 +406,38 @@ static void no_arguments_at_all_are_survived(void **state)
 	options_free(&o);
 }
 
+static void a_choice_takes_its_words_only(void **state)
+{
+	static char name[] = "wsmcp", option[] = "--resend", none[] = "none";
+	static char other[] = "--resend=nonesuch";
+	char *good[] = {name, option, none, NULL}, *bad[] = {name, other, NULL};
+	struct options o;
+
+	(void)state;
+	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 1, good, error), 0);
+	assert_int_equal(o.resend, OPTIONS_RESEND_SAFE);
+	assert_int_equal(o.offline_timeout, 20000);
+	assert_int_equal(o.request_timeout, 0);
+	assert_int_equal(o.retry_delay_max, 30000);
+	assert_false(o.no_reconnect);
+	options_free(&o);
+	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 3, good, error), 0);
+	assert_int_equal(o.resend, OPTIONS_RESEND_NONE);
+	options_free(&o);
+	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 2, bad, error), -1);
+	assert_non_null(strstr(error, "safe|none"));
+	assert_null(strstr(error, "nonesuch"));
+	options_free(&o);
+}
+
 static void help_is_aligned_and_complete(void **state)
 {
-	static const char *const options[] = {"-H, --header LINE", "--subprotocol LIST",
-	    "--no-subprotocol", "--cacert FILE", "--cert FILE", "--key FILE", "-k, --insecure",
-	    "-x, --proxy URL", "--noproxy LIST", "--unix-socket PATH", "--resolve H:P:A",
-	    "--connect-timeout SEC", "--ping-interval SEC", "--ping-timeout SEC", "--linger SEC",
+	static const char *const options[] = {"-H, --header LINE", "--header-command CMD",
+	    "--subprotocol LIST", "--no-subprotocol", "--cacert FILE", "--cert FILE", "--key FILE",
+	    "-k, --insecure", "-x, --proxy URL", "--noproxy LIST", "--unix-socket PATH",
+	    "--resolve H:P:A", "--connect-timeout SEC", "--offline-timeout SEC",
+	    "--request-timeout SEC", "--ping-interval SEC", "--ping-timeout SEC",
+	    "--retry-delay-max SEC", "--no-reconnect", "--resend safe|none", "--linger SEC",
 	    "--max-message SIZE", "--max-reply SIZE", "--trace FILE", "--log-file FILE",
 	    "-v, --verbose", "-q, --quiet", "-h, --help", "-V, --version"};
 	char *text = NULL, *line, *end;
@@ -458,6 +484,7 @@ int main(void)
 	    cmocka_unit_test(sizes_are_read),
 	    cmocka_unit_test(errors_name_the_option_and_no_value),
 	    cmocka_unit_test(no_arguments_at_all_are_survived),
+	    cmocka_unit_test(a_choice_takes_its_words_only),
 	    cmocka_unit_test(help_is_aligned_and_complete),
 	};
 
