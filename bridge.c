@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "exit.h"
+#include "helper.h"
 #include "lineio.h"
 #include "log.h"
 #include "signals.h"
@@ -154,7 +155,8 @@ static void turn(struct bridge *b)
 	take_input(b, now);
 	connection_process(b->connection, &fds[SLOT_LINK], links, host_has_room(b), now);
 	give_output(b, fds[SLOT_STDOUT].revents);
-	if (b->status < 0)
+	/* What the host has said and nobody has read yet is still to be answered. */
+	if (b->status < 0 && (b->ended || !(fds[SLOT_STDIN].revents & POLLIN)))
 		check_outcome(b, now);
 }
 
@@ -175,8 +177,10 @@ static void farewell(struct bridge *b)
 	}
 }
 
-static void restore_stdout(void *writer)
+/* Runs in a signal handler: what must not outlive us, and what must not stay as we made it. */
+static void last_act(void *writer)
 {
+	helper_abandon();
 	line_writer_restore(writer);
 }
 
@@ -189,7 +193,7 @@ static bool begin(struct bridge *b, const struct connection_options *options)
 		log_error("out of memory");
 		return false;
 	}
-	b->signal_fd = signals_begin(restore_stdout, b->out);
+	b->signal_fd = signals_begin(last_act, b->out);
 	if (b->signal_fd < 0) {
 		log_error("cannot set up signals: %s", strerror(errno));
 		return false;
@@ -212,9 +216,9 @@ int bridge_run(const struct connection_options *options)
 		turn(&b);
 	if (b.status > 128)
 		farewell(&b);
-	signals_forget();
 	connection_free(b.connection);
 	line_reader_free(b.in);
+	signals_forget();
 	line_writer_free(b.out);
 	return b.status;
 }

@@ -5,23 +5,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backoff.h"
 #include "clock.h"
 #include "headers.h"
 #include "log.h"
 #include "trace.h"
+#include "verdict.h"
 
 #define CLOSE_NORMAL     1000
 #define CLOSE_GOING_AWAY 1001
+
+#define RECEIVE_MESSAGES 4096 /* of one turn */
+#define RECEIVE_BYTES    ((uint64_t)4 << 20)
+#define ATTEMPT_GAP      1000 /* ms between attempts that a message of the host causes */
+#define SUSPECT_WAIT     2000 /* ms for the answer to a PING after the machine slept */
+
+enum stage {
+	STAGE_WAITING, /* for the next attempt */
+	STAGE_COMMAND, /* the header command runs */
+	STAGE_LINK,    /* an attempt, or the link it led to */
+	STAGE_OVER     /* there will be no link any more */
+};
 
 struct connection {
 	struct connection_options opt;
 	struct session *session;
 	struct link *link;
+	struct helper *helper;
+	struct backoff backoff;
 	struct session_stats told; /* what was warned about so far */
-	bool up;                   /* the session knows of this link */
-	bool ended;                /* the session knows of its end */
+	enum stage stage;
+	int64_t next_attempt;
+	int64_t attempted;            /* when the last attempt began */
+	int64_t lost_at;              /* when the last good link ended, -1 = there was none */
+	int64_t expected;             /* when the last wait was to end at the latest */
+	bool up;                      /* the session knows of this link */
+	bool was_ready;               /* this link was of use */
+	bool ever_ready;              /* some link was */
+	bool refused;                 /* the last end was a refusal: no hurry */
+	bool hold;                    /* the server asked for time (Retry-After) */
+	bool mended;                  /* the header command was run again for a refusal */
+	bool said;                    /* ... and the refusal told */
 	enum session_outcome outcome; /* as it was when closing began */
-	bool closing;              /* the session is over and the link is being closed */
+	bool closing;                 /* the session is over and the link is being closed */
 	bool stopped;
 };
 
@@ -42,12 +68,20 @@ struct connection *connection_new(const struct connection_options *options, int6
 	if (!c)
 		return NULL;
 	c->opt = *options;
+	c->lost_at = -1;
+	c->expected = CLOCK_NEVER;
+	c->attempted = -ATTEMPT_GAP;
+	backoff_init(&c->backoff, options->retry_delay_max);
 	c->link = link_new(&options->link);
 	c->session = session_new(&(struct session_options){.server = options->server,
-	    .max_message = options->max_message,
-	    .max_reply = options->link.max_message,
-	    .linger = options->linger,
-	    .seed = hash_seed(c)},
+	                             .max_message = options->max_message,
+	                             .max_reply = options->link.max_message,
+	                             .linger = options->linger,
+	                             .offline_timeout = options->offline_timeout,
+	                             .request_timeout = options->request_timeout,
+	                             .replay_timeout = options->link.connect_timeout,
+	                             .resend = options->resend,
+	                             .seed = hash_seed(c)},
 	    now);
 	if (!c->link || !c->session) {
 		connection_free(c);
@@ -60,39 +94,179 @@ void connection_free(struct connection *c)
 {
 	if (!c)
 		return;
+	helper_free(c->helper);
 	link_free(c->link);
 	session_free(c->session);
 	free(c);
 }
 
-/* --- attempts ---------------------------------------------------------- */
+/* --- what comes after an end ------------------------------------------- */
 
-static void give_up(struct connection *c, const struct reason *reason, int64_t now)
+static void say_refused(struct connection *c, const struct reason *reason, int64_t now)
 {
 	const char *hint = reason_hint(reason);
 
-	c->ended = true;
-	log_error("%s %s: %s.%s%s", c->up ? "lost the connection to" : "cannot connect to",
-	    c->opt.server, reason->text, *hint ? " " : "", hint);
+	if (c->lost_at < 0)
+		c->lost_at = now;
+	if (!c->said)
+		log_error("%s %s: %s.%s%s",
+		    c->was_ready ? "lost the connection to" : "cannot connect to", c->opt.server,
+		    reason->text, *hint ? " " : "", hint);
+	c->said = true;
+}
+
+static void give_up(struct connection *c, const struct reason *reason, int64_t now)
+{
+	c->said = false;
+	say_refused(c, reason, now);
+	c->stage = STAGE_OVER;
 	session_give_up(c->session, reason, now);
+}
+
+static void wait_for(struct connection *c, int64_t delay, int64_t now)
+{
+	c->stage = STAGE_WAITING;
+	c->next_attempt = clock_add(now, delay);
+	log_info("next attempt in %" PRId64 " ms", delay);
+}
+
+static void refuse(struct connection *c, const struct reason *reason, int64_t now)
+{
+	if (!c->ever_ready) {
+		give_up(c, reason, now);
+		return;
+	}
+	say_refused(c, reason, now);
+	c->refused = true;
+	session_refused(c->session, reason, now);
+	wait_for(c, c->opt.retry_delay_max, now);
+}
+
+static void retry(struct connection *c, const struct reason *reason, int64_t now)
+{
+	uint32_t random;
+
+	link_random(&random, sizeof random);
+	c->refused = false;
+	c->hold = reason->retry_after > 0;
+	wait_for(c, backoff_next(&c->backoff, random, reason->retry_after), now);
+}
+
+/* Once an outage: what happens on the way back is told with --verbose only. */
+static void say_lost(struct connection *c, const struct reason *reason, int64_t now)
+{
+	if (c->lost_at >= 0)
+		log_info("cannot connect to %s: %s", c->opt.server, reason->text);
+	else
+		log_warning("%s %s: %s; trying again",
+		    c->was_ready ? "lost the connection to" : "cannot connect to", c->opt.server,
+		    reason->text);
+	if (c->lost_at < 0)
+		c->lost_at = now;
+}
+
+/* An attempt or a link ended: the table of verdict.h decides. */
+static void decide(struct connection *c, const struct reason *reason, int64_t now)
+{
+	enum verdict verdict = verdict_of(reason, c->opt.header_command != NULL, c->mended);
+
+	if (c->was_ready && !c->opt.reconnect) {
+		give_up(c, reason, now);
+		return;
+	}
+	if (verdict == VERDICT_REFUSED) {
+		refuse(c, reason, now);
+		return;
+	}
+	say_lost(c, reason, now);
+	session_attempt_failed(c->session, reason);
+	if (verdict == VERDICT_RETRY) {
+		retry(c, reason, now);
+	} else {
+		c->mended = true;
+		c->refused = false;
+		wait_for(c, 0, now);
+	}
+}
+
+/* --- attempts ---------------------------------------------------------- */
+
+static int collect_headers(const struct connection *c, struct headers *headers, char *error)
+{
+	for (size_t i = 0; i < c->opt.header_count; i++) {
+		if (headers_add(headers, c->opt.header_lines[i], true, error) != 0)
+			return -1;
+	}
+	return c->helper ? helper_headers(c->helper, headers, error) : 0;
+}
+
+static void start_link(struct connection *c, int64_t now)
+{
+	struct headers headers = {0};
+	char error[HEADERS_ERROR_SIZE];
+	struct reason reason;
+
+	c->stage = STAGE_LINK;
+	c->up = c->was_ready = false;
+	if (collect_headers(c, &headers, error) == 0) {
+		link_connect(c->link, &headers, now);
+	} else {
+		reason_set(&reason, REASON_COMMAND, "%s", error);
+		decide(c, &reason, now);
+	}
+	headers_free(&headers);
+	helper_free(c->helper);
+	c->helper = NULL;
+}
+
+static void command_failed(struct connection *c, const char *error, int64_t now)
+{
+	struct reason reason;
+
+	reason_set(&reason, REASON_COMMAND, "%s", error);
+	log_warning("%s", error);
+	helper_free(c->helper);
+	c->helper = NULL;
+	decide(c, &reason, now);
+}
+
+static void start_attempt(struct connection *c, int64_t now)
+{
+	char error[HEADERS_ERROR_SIZE];
+
+	c->attempted = now;
+	c->hold = false;
+	if (!c->opt.header_command) {
+		start_link(c, now);
+		return;
+	}
+	c->stage = STAGE_COMMAND;
+	c->helper =
+	    helper_start(c->opt.header_command, c->opt.server_name, c->opt.link.url, now, error);
+	if (!c->helper)
+		command_failed(c, error, now);
 }
 
 void connection_start(struct connection *c, int64_t now)
 {
-	struct headers headers = {0};
-	char error[HEADERS_ERROR_SIZE];
+	start_attempt(c, now);
+}
 
-	for (size_t i = 0; i < c->opt.header_count; i++) {
-		if (headers_add(&headers, c->opt.header_lines[i], true, error) != 0) {
-			struct reason reason;
-			reason_set(&reason, REASON_SETUP, "%s", error);
-			give_up(c, &reason, now);
-			headers_free(&headers);
-			return;
-		}
+static void follow_command(struct connection *c, int64_t now)
+{
+	switch (helper_process(c->helper, now)) {
+	case HELPER_DONE:
+		start_link(c, now);
+		break;
+	case HELPER_FAILED: {
+		char error[HEADERS_ERROR_SIZE];
+		snprintf(error, sizeof error, "%s", helper_error(c->helper));
+		command_failed(c, error, now);
+		break;
 	}
-	link_connect(c->link, &headers, now);
-	headers_free(&headers);
+	case HELPER_RUNNING:
+		break;
+	}
 }
 
 /* --- the flow ---------------------------------------------------------- */
@@ -104,15 +278,22 @@ static bool wants_read(const struct connection *c, bool host_room)
 
 static void receive(struct connection *c, bool host_room, int64_t now)
 {
+	uint64_t enough = link_stats(c->link)->bytes_in + RECEIVE_BYTES;
 	struct message *m;
 
-	while (wants_read(c, host_room) && (m = link_receive(c->link, now)) != NULL) {
+	/* What is dropped counts against no mark: a flood of it must not hold the loop either. */
+	for (int i = 0; i < RECEIVE_MESSAGES && link_stats(c->link)->bytes_in < enough; i++) {
+		if (!wants_read(c, host_room) || (m = link_receive(c->link, now)) == NULL)
+			return;
 		if (c->stopped) {
 			message_free(m);
 			continue;
 		}
 		trace_message(c->opt.trace, TRACE_TO_HOST, m);
+		backoff_carried(&c->backoff, now);
 		session_server_said(c->session, m, now);
+		if (session_rejects(c->session))
+			return;
 	}
 }
 
@@ -174,63 +355,173 @@ static void warn(struct connection *c)
 	    s.dropped_large, &c->told.dropped_large, "dropped a notification over the size limit");
 	warn_of(s.dropped_unsent, &c->told.dropped_unsent,
 	    "dropped a notification or answer of the host: there is no connection");
+	warn_of(s.dropped_charged, &c->told.dropped_charged,
+	    "dropped a notification that has ended connections");
 	warn_of(s.out_of_memory, &c->told.out_of_memory, "dropped a message: out of memory");
 }
 
-/* Tells the session what became of the link; everything received was handed over before. */
+static void say_back(struct connection *c, int64_t now)
+{
+	if (c->lost_at >= 0)
+		log_warning("the connection to %s is back after %.1f s", c->opt.server,
+		    (double)(now - c->lost_at) / 1000);
+	else
+		log_info("connected to %s", c->opt.server);
+	c->said = false;
+	c->lost_at = -1;
+}
+
+static void follow_up(struct connection *c, int64_t now)
+{
+	const struct reason *rejects = session_rejects(c->session);
+
+	if (!c->up) {
+		c->up = true;
+		session_link_up(c->session, now);
+	} else if (rejects) {
+		link_close(c->link, CLOSE_GOING_AWAY, "the session cannot be resumed", false, now);
+	}
+	if (!c->was_ready && session_is_ready(c->session)) {
+		c->was_ready = c->ever_ready = true;
+		c->refused = false;
+		say_back(c, now);
+	}
+}
+
+/* A close code says more than that the replay failed, but not more than why it did. */
+static struct reason end_reason(const struct connection *c)
+{
+	const struct reason *rejects = session_rejects(c->session), *link = link_reason(c->link);
+
+	if (rejects && !(rejects->kind == REASON_REPLAY && link->kind == REASON_CLOSED))
+		return *rejects;
+	return *link;
+}
+
+/* Everything received was handed over before. */
+static void follow_down(struct connection *c, int64_t now)
+{
+	struct reason reason = end_reason(c);
+
+	reclaim(c);
+	if (c->closing || c->stopped) {
+		c->stage = STAGE_OVER;
+		return;
+	}
+	if (c->up)
+		session_link_down(c->session, &reason, now);
+	if (backoff_link_down(&c->backoff, now))
+		c->mended = c->said = false;
+	decide(c, &reason, now);
+}
+
 static void follow_link(struct connection *c, int64_t now)
 {
 	enum link_state state = link_state(c->link);
 
-	if (state == LINK_OPEN && !c->up) {
-		c->up = true;
-		log_info("connected to %s", c->opt.server);
-		session_link_up(c->session, now);
-	}
-	if (state != LINK_DOWN || c->ended)
+	if (c->stage != STAGE_LINK)
 		return;
-	reclaim(c);
-	if (c->closing || c->stopped) {
-		c->ended = true;
-		return;
+	if (state == LINK_OPEN)
+		follow_up(c, now);
+	if (link_state(c->link) == LINK_DOWN)
+		follow_down(c, now);
+}
+
+/* A message of the host is a reason not to wait, but not to hammer a server, or one that refuses us. */
+static void hurry(struct connection *c, int64_t now)
+{
+	int64_t soon = clock_add(c->attempted, ATTEMPT_GAP);
+
+	if (c->stage == STAGE_WAITING && !c->refused && !c->hold && c->next_attempt > soon)
+		c->next_attempt = soon > now ? soon : now;
+}
+
+/* If far more time went by than was to be waited, the machine slept, and the link may be gone. */
+static void notice_sleep(struct connection *c, int64_t now)
+{
+	int64_t interval = c->opt.link.ping_interval;
+
+	if (interval > 0 && now > clock_add(c->expected, interval))
+		link_suspect(c->link, SUSPECT_WAIT, now);
+	c->expected = now;
+}
+
+/* Closes whatever there is; the stage is over once the link is down. */
+static void close_down(struct connection *c, unsigned code, const char *reason, int64_t now)
+{
+	helper_free(c->helper);
+	c->helper = NULL;
+	if (c->stage == STAGE_LINK) {
+		link_close(c->link, code, reason, true, now);
+		follow_link(c, now);
+	} else {
+		c->stage = STAGE_OVER;
 	}
-	if (c->up)
-		session_link_down(c->session, link_reason(c->link), now);
-	give_up(c, link_reason(c->link), now);
 }
 
 static void close_when_over(struct connection *c, int64_t now)
 {
-	if (c->closing || session_outcome(c->session, now) == SESSION_GOES_ON)
+	if (c->closing || c->stopped || session_outcome(c->session, now) == SESSION_GOES_ON)
 		return;
 	c->closing = true;
 	c->outcome = session_outcome(c->session, now);
-	link_close(c->link, CLOSE_NORMAL, NULL, true, now);
+	close_down(c, CLOSE_NORMAL, NULL, now);
+}
+
+static int64_t stage_deadline(const struct connection *c, int64_t now)
+{
+	switch (c->stage) {
+	case STAGE_WAITING:
+		return c->next_attempt;
+	case STAGE_LINK:
+		/* An attempt may fail before there is anything to wait for. */
+		return link_state(c->link) == LINK_DOWN ? now : link_deadline(c->link, now);
+	default:
+		return CLOCK_NEVER;
+	}
 }
 
 size_t connection_prepare(
     struct connection *c, struct pollfd *fds, bool host_room, int64_t *deadline, int64_t now)
 {
-	size_t n = link_prepare(c->link, fds, CONNECTION_POLL_MAX, wants_read(c, host_room), now);
+	size_t n = 0;
 
-	*deadline = clock_min(*deadline, link_deadline(c->link, now));
-	*deadline = clock_min(*deadline, session_deadline(c->session));
+	if (c->stage == STAGE_COMMAND)
+		n = helper_prepare(c->helper, fds, deadline);
+	else if (c->stage == STAGE_LINK)
+		n = link_prepare(c->link, fds, LINK_POLL_MAX, wants_read(c, host_room), now);
+	*deadline = clock_min(*deadline, stage_deadline(c, now));
+	if (!c->closing && !c->stopped)
+		*deadline = clock_min(*deadline, session_deadline(c->session));
 	/* The last message for the host may have been pulled since: nothing else would wake us. */
 	if (!c->closing && !c->stopped && session_outcome(c->session, now) != SESSION_GOES_ON)
 		*deadline = now;
+	c->expected = *deadline;
 	return n;
 }
 
 void connection_process(
     struct connection *c, const struct pollfd *fds, size_t count, bool host_room, int64_t now)
 {
-	link_process(c->link, fds, count, now);
-	receive(c, host_room, now);
-	follow_link(c, now);
+	if (c->stage == STAGE_WAITING && now >= c->next_attempt)
+		start_attempt(c, now);
+	if (c->stage == STAGE_COMMAND)
+		follow_command(c, now);
+	if (c->stage == STAGE_LINK) {
+		notice_sleep(c, now);
+		link_process(c->link, fds, count, now);
+		/* Messages may come with the 101: the session must know of the link first. */
+		if (link_state(c->link) == LINK_OPEN)
+			follow_up(c, now);
+		receive(c, host_room, now);
+		follow_link(c, now);
+	}
 	session_tick(c->session, now);
-	send(c, now);
+	if (c->stage == STAGE_LINK) {
+		send(c, now);
+		follow_link(c, now);
+	}
 	close_when_over(c, now);
-	follow_link(c, now);
 	warn(c);
 }
 
@@ -244,6 +535,7 @@ bool connection_accepts(const struct connection *c)
 void connection_host_said(struct connection *c, struct message *m, int64_t now)
 {
 	session_host_said(c->session, m, now);
+	hurry(c, now);
 }
 
 void connection_host_ended(struct connection *c, int64_t now)
@@ -265,16 +557,14 @@ void connection_stop(struct connection *c, int64_t now)
 {
 	c->stopped = true;
 	session_cancel_all(c->session, now);
-	send(c, now);
-	link_close(c->link, CLOSE_GOING_AWAY, "the host has ended the session", true, now);
-	follow_link(c, now);
+	if (c->stage == STAGE_LINK)
+		send(c, now);
+	close_down(c, CLOSE_GOING_AWAY, "the host has ended the session", now);
 }
 
 enum session_outcome connection_outcome(const struct connection *c, int64_t now)
 {
-	enum link_state state = link_state(c->link);
-
-	if (state != LINK_DOWN && state != LINK_IDLE)
+	if (c->stage != STAGE_OVER)
 		return SESSION_GOES_ON;
 	if (c->stopped)
 		return SESSION_FAILED;
@@ -296,9 +586,12 @@ char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZ
 	snprintf(out, CONNECTION_STATS_SIZE,
 	    "to server %" PRIu64 " messages %" PRIu64 " bytes, from server %" PRIu64
 	    " messages %" PRIu64 " bytes, in flight %zu, of the server %zu, queued %zu, "
-	    "answered here %" PRIu64 ", refused %" PRIu64 ", dropped %" PRIu64 ", last ping %s",
+	    "links %" PRIu64 ", resent %" PRIu64 ", answered here %" PRIu64 ", refused %" PRIu64
+	    ", dropped %" PRIu64 ", last ping %s",
 	    l->messages_out, l->bytes_out, l->messages_in, l->bytes_in, s.in_flight,
-	    s.in_flight_server, s.queued, s.answered_here, s.refused,
-	    s.dropped_malformed + s.dropped_large + s.dropped_unsent + s.dropped_late, rtt);
+	    s.in_flight_server, s.queued, s.links, s.resent, s.answered_here, s.refused,
+	    s.dropped_malformed + s.dropped_large + s.dropped_unsent + s.dropped_late +
+	        s.dropped_charged,
+	    rtt);
 	return out;
 }

@@ -1,9 +1,10 @@
 /*
- * A session kept going over a link: what is to be sent goes to the link as it takes it, what
- * comes goes to the session as it has room, and the fate of the link is told.
+ * A session kept going over successive links: attempts and their back-off, the header command, what is to be sent goes to the
+ * link as it takes it, what comes goes to the session as it has room, and the fate of each link
+ * is told.
  *
- * An endpoint like the others: connection_prepare tells which descriptors and events matter and until when,
- * connection_process does what can be done without blocking.
+ * An endpoint like the others: connection_prepare tells which descriptors and events matter and
+ * until when, connection_process does what can be done without blocking.
  */
 #ifndef WSMCP_CONNECTION_H
 #define WSMCP_CONNECTION_H
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "helper.h"
 #include "link.h"
 #include "session.h"
 
@@ -26,15 +28,23 @@ struct connection_options {
 	size_t header_count;
 	const char *server;   /* how to name the server to people; no secrets */
 	uint64_t max_message; /* bytes, host to server */
-	int64_t linger;       /* ms */
-	struct trace *trace;  /* NULL = none */
+	const char
+	    *header_command; /* NULL = none; run before each attempt, its time is not part of it */
+	const char *server_name; /* of the configured server, for the header command; "" = none */
+	int64_t linger;          /* ms; 0 = do not wait */
+	int64_t offline_timeout; /* ms; 0 = do not wait */
+	int64_t request_timeout; /* ms; 0 = off */
+	int64_t retry_delay_max; /* ms, at least 1 */
+	bool reconnect;          /* false: the first loss of an established link ends it */
+	bool resend;             /* requests that are safe to repeat are sent again */
+	struct trace *trace;     /* NULL = none */
 };
 
 /* Most bytes (message_cost) that wait in one direction before the source is left alone. */
 #define CONNECTION_MARK ((size_t)256 * 1024)
 
 /* Slots that connection_prepare may fill. */
-#define CONNECTION_POLL_MAX LINK_POLL_MAX
+#define CONNECTION_POLL_MAX (LINK_POLL_MAX + HELPER_POLL_MAX)
 
 /* NULL if memory is out. */
 struct connection *connection_new(const struct connection_options *options, int64_t now);
@@ -79,7 +89,7 @@ void connection_stop(struct connection *c, int64_t now);
 enum session_outcome connection_outcome(const struct connection *c, int64_t now);
 
 /* One line of counters for a person, into ${out}. Returns out. */
-#define CONNECTION_STATS_SIZE 512
+#define CONNECTION_STATS_SIZE 1024
 char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZE]);
 
 #endif

@@ -29,7 +29,7 @@
 #define SCRATCH_SIZE     ((size_t)65536)      /* first read of a frame */
 #define DIRECT_MAX       ((size_t)1 << 20)    /* later reads, straight into the message */
 #define RECEIVE_BUDGET   ((size_t)1 << 20)    /* bytes a call of link_receive takes at most */
-#define WRITE_BUDGET     ((size_t)1 << 20)   /* bytes written before somebody else has a turn */
+#define WRITE_BUDGET     ((size_t)1 << 20)    /* bytes written before somebody else has a turn */
 #define ROOM_MARK        ((size_t)256 * 1024) /* bytes waiting in the outbox */
 #define CLOSE_WAIT       1000                 /* ms for the peer's part of the closing handshake */
 #define ANSWER_FIELD_MAX 1024
@@ -98,6 +98,7 @@ struct link {
 	bool close_received;
 	int receive_errors; /* in a row */
 	int64_t close_by;
+	int64_t suspect_until; /* CLOCK_NEVER = trusted */
 	unsigned long pings_seen;
 	int64_t ping_left_us;
 	unsigned char scratch[SCRATCH_SIZE];
@@ -127,7 +128,7 @@ const char *link_library(void)
 	return curl_version();
 }
 
-static void random_fill(void *bytes, size_t len)
+void link_random(void *bytes, size_t len)
 {
 	unsigned char *to = bytes;
 
@@ -321,7 +322,7 @@ static bool build_headers(struct link *l, const struct headers *headers)
 
 	curl_slist_free_all(l->headers);
 	l->headers = NULL;
-	random_fill(random, sizeof random);
+	link_random(random, sizeof random);
 	handshake_key(l->key, random);
 	if (!add_header(l, "Sec-WebSocket-Key", l->key))
 		return false;
@@ -444,7 +445,7 @@ static void forget_last_link(struct link *l)
 {
 	leave_multi(l);
 	outbox_free(l->outbox);
-	l->outbox = outbox_new(is_tls(l), random_fill);
+	l->outbox = outbox_new(is_tls(l), link_random);
 	reason_set(&l->reason, REASON_NONE, "%s", "");
 	memset(&l->answer, 0, sizeof l->answer);
 	memset(&l->utf8, 0, sizeof l->utf8);
@@ -454,7 +455,7 @@ static void forget_last_link(struct link *l)
 	l->frame_left = 0;
 	l->receive_errors = 0;
 	l->pings_seen = 0;
-	l->close_by = CLOCK_NEVER;
+	l->close_by = l->suspect_until = CLOCK_NEVER;
 }
 
 void link_connect(struct link *l, const struct headers *headers, int64_t now)
@@ -796,7 +797,8 @@ void link_put(struct link *l, struct message *m)
 
 bool link_has_room(const struct link *l)
 {
-	return l->state == LINK_OPEN && outbox_waiting(l->outbox) < ROOM_MARK;
+	return l->state == LINK_OPEN && l->suspect_until == CLOCK_NEVER &&
+	       outbox_waiting(l->outbox) < ROOM_MARK;
 }
 
 struct message *link_reclaim(struct link *l)
@@ -995,6 +997,7 @@ static struct message *receive_piece(struct link *l, size_t *budget, int64_t now
 	l->stats.bytes_in += n;
 	*budget -= n < *budget ? n : *budget;
 	keepalive_heard(&l->keepalive, now);
+	l->suspect_until = CLOCK_NEVER;
 	if (l->close_received)
 		return NULL; /* nothing counts after a close frame (RFC 6455, section 5.5.1) */
 	if (meta->flags & (CURLWS_CLOSE | CURLWS_PING | CURLWS_PONG)) {
@@ -1070,7 +1073,10 @@ int64_t link_deadline(const struct link *l, int64_t now)
 		return now;
 	if (!l->blocked && !l->send_failed && outbox_pending(l->outbox))
 		return now;
-	return clock_min(l->close_by, keepalive_deadline(&l->keepalive));
+	if (l->state == LINK_CLOSING)
+		return l->close_by;
+	return clock_min(
+	    clock_min(l->close_by, l->suspect_until), keepalive_deadline(&l->keepalive));
 }
 
 /* Returns true if the socket is ready in any way. */
@@ -1087,14 +1093,30 @@ static bool look_at_events(struct link *l, const struct pollfd *fds, size_t coun
 	return false;
 }
 
+static void send_ping(struct link *l)
+{
+	unsigned long payload = l->pings_seen + 1;
+
+	outbox_ping(l->outbox, &payload, sizeof payload);
+}
+
+void link_suspect(struct link *l, int64_t wait, int64_t now)
+{
+	if (l->state != LINK_OPEN)
+		return;
+	l->suspect_until = now + wait;
+	send_ping(l);
+}
+
 static void keep_alive(struct link *l, int64_t now)
 {
-	unsigned long payload;
+	enum keepalive_verdict verdict = keepalive_check(&l->keepalive, now);
 
-	switch (keepalive_check(&l->keepalive, now)) {
+	if (now >= l->suspect_until)
+		verdict = KEEPALIVE_DEAD;
+	switch (verdict) {
 	case KEEPALIVE_PING:
-		payload = l->pings_seen + 1;
-		outbox_ping(l->outbox, &payload, sizeof payload);
+		send_ping(l);
 		break;
 	case KEEPALIVE_DEAD:
 		if (l->reason.kind == REASON_NONE)
@@ -1113,6 +1135,9 @@ static void finish_closing(struct link *l, bool ready, int64_t now)
 {
 	bool sent = outbox_close_sent(l->outbox);
 
+	/* What the peer said before it stopped taking waits for a slow host as everything does. */
+	if (l->send_failed && !l->close_received && l->keepalive.paused_since >= 0)
+		l->close_by = now + CLOSE_WAIT;
 	if (l->deaf && sent)
 		sock_shut_write(l->fd);
 	if (l->deaf && ready && !sock_drain(l->fd))

@@ -115,6 +115,15 @@ struct message *link_reclaim(struct link *l);
  */
 void link_close(struct link *l, unsigned code, const char *reason, bool last, int64_t now);
 
+/*
+ * The link may be dead without our knowing (the machine slept): a PING is sent and messages are held
+ * back until something is heard; after ${wait} ms without, the link is DOWN. Only while OPEN.
+ */
+void link_suspect(struct link *l, int64_t wait, int64_t now);
+
+/* Fills ${len} bytes with unpredictable data. */
+void link_random(void *bytes, size_t len);
+
 /* What there is to tell about the link. */
 struct link_stats {
 	uint64_t bytes_in, bytes_out; /* of frames out, of payload in, all links together */

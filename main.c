@@ -10,6 +10,7 @@
 #include "exit.h"
 #include "expand.h"
 #include "fd.h"
+#include "handshake.h"
 #include "headers.h"
 #include "link.h"
 #include "log.h"
@@ -75,7 +76,8 @@ static int configuration_error(const char *what)
 
 /* --- bridge ------------------------------------------------------------ */
 
-#define PEM_MAX ((size_t)16 << 20) /* bytes; the largest bundles of authorities have a few hundred KB */
+#define PEM_MAX                                                                                    \
+	((size_t)16 << 20) /* bytes; the largest bundles of authorities have a few hundred KB */
 
 /* Returns whether the file can be read and has a PEM block in it; errno is 0 if only that is missing. */
 static bool file_is_pem(const char *path)
@@ -109,8 +111,9 @@ static int check_files(const struct options *o)
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		if (!files[i].path || file_is_pem(files[i].path))
 			continue;
-		snprintf(text, sizeof text, "the file of %s, %s, %s%s", files[i].option, files[i].path,
-		    errno ? "cannot be read: " : "holds nothing in PEM form", errno ? strerror(errno) : "");
+		snprintf(text, sizeof text, "the file of %s, %s, %s%s", files[i].option,
+		    files[i].path, errno ? "cannot be read: " : "holds nothing in PEM form",
+		    errno ? strerror(errno) : "");
 		return configuration_error(text);
 	}
 	return 0;
@@ -131,8 +134,8 @@ static int check_headers(const struct options *o, struct headers *headers)
 static void warn_of_exposed_secrets(
     const struct options *o, const struct url *url, const struct headers *headers)
 {
-	bool secret = headers->count > 0 || url->has_userinfo || url->has_query ||
-	              (o->subprotocol && strstr(o->subprotocol, "mcp.auth."));
+	bool secret = headers->count > 0 || o->header_command || url->has_userinfo ||
+	              url->has_query || (o->subprotocol && strstr(o->subprotocol, "mcp.auth."));
 
 	if (!secret)
 		return;
@@ -184,7 +187,14 @@ static int bridge_to(const struct options *o, const char *target, struct trace *
 		        .header_count = o->headers.count,
 		        .server = url_display(shown, sizeof shown, target),
 		        .max_message = o->max_message,
+		        .header_command = o->header_command,
+		        .server_name = "",
 		        .linger = o->linger,
+		        .offline_timeout = o->offline_timeout,
+		        .request_timeout = o->request_timeout,
+		        .retry_delay_max = o->retry_delay_max,
+		        .reconnect = !o->no_reconnect,
+		        .resend = o->resend == OPTIONS_RESEND_SAFE,
 		        .trace = trace});
 	}
 	headers_free(&headers);
@@ -204,6 +214,8 @@ static int run_bridge(const struct options *o)
 		log_error("%s", unsupported);
 		return EXIT_DEPENDENCY_ERROR;
 	}
+	if (o->subprotocol && !handshake_offer_valid(o->subprotocol))
+		return wrong_usage("--subprotocol takes names separated by commas");
 	char *target = expand(o->operands[0], getenv, URL_MAX, error);
 	if (!target) {
 		snprintf(text, sizeof text, "TARGET: %s", error);

@@ -2,21 +2,28 @@
  * The session: what outlives a link. A pure state machine between the host and the
  * server: no descriptor, no clock (time is an argument, ms), no libcurl.
  *
- * It keeps every message that waits for a link, in order; knows each request that is
- * owed an answer, in both directions; and answers itself, with an error, what
- * cannot be delivered or whose answer cannot come. Answers of the server pass byte for byte.
+ * It keeps every message that waits for a link, in order; knows each request that is owed an
+ * answer, in both directions; gives a new link what it must hear first (replay.h) and what may be sent
+ * again; and answers itself, with an error, what cannot be delivered or whose answer cannot
+ * come. It never assumes that a session begins with initialize, or has one.
  *
- * In:  messages of either side, the fate of the link, what the link did with messages, the end of the host's input, time.
- * Out: pulled when there is room: the next message for the server, the next for the host, the next deadline.
+ * In:  messages of either side, the fate of the link, what the link did with messages, the end of
+ *      the host's input, time.
+ * Out: pulled when there is room: the next message for the server, the next for the host, the next
+ *      deadline.
  *
  * Invariants, for every order of events and each use of an id:
  *   - a request of the host gets exactly one answer, or none if it was cancelled;
- *   - a request is handed to a link at most once, so a tools/call is sent at most once;
+ *   - a tools/call, or anything else that is not safe to repeat, is *sent* (outbox.h) at most once in its life;
+ *   - no message is begun on more than two links, but for live subscriptions;
  *   - answers of the server reach the host byte for byte;
+ *   - a new link sees initialize, then notifications/initialized exactly once, before
+ *     anything else, if the host had initialized;
+ *   - nothing that an old link asked is answered on a new one;
  *   - messages leave in the order they came, each way;
- *   - nothing is answered here on behalf of a request that can still be answered by its server;
- *   - memory is bounded by the marks its owner keeps, SESSION_IN_FLIGHT_MAX requests each way and
- *     SESSION_SETTLED_MAX settled ones.
+ *   - memory is bounded by the marks its owner keeps, SESSION_IN_FLIGHT_MAX requests each way,
+ *     SESSION_SETTLED_MAX settled ones, and SESSION_KEPT_MAX bytes of kept requests;
+ *   - once a link stays up and the host reads, everything that is owed is delivered.
  */
 #ifndef WSMCP_SESSION_H
 #define WSMCP_SESSION_H
@@ -30,7 +37,12 @@
 
 #define SESSION_IN_FLIGHT_MAX ((size_t)1000000) /* requests in flight, each way */
 #define SESSION_SETTLED_MAX   ((size_t)10000) /* ids answered by us whose answers may still come */
-#define SESSION_GIVE_UP_WAIT  5000            /* ms after the host's last message, once given up */
+#define SESSION_KEPT_MAX      ((size_t)16 << 20) /* bytes of requests kept to be sent again */
+#define SESSION_KEPT_ONE_MAX  ((size_t)1 << 20)  /* ... and of one of them */
+#define SESSION_REFUSALS_MAX                                                                       \
+	((size_t)1000) /* requests of the server refused ahead of its reading */
+#define SESSION_CANCELS_MAX  ((size_t)1000) /* cancellations before we leave at a signal */
+#define SESSION_GIVE_UP_WAIT 5000           /* ms after the host's last message, once given up */
 
 struct session;
 
@@ -41,7 +53,11 @@ struct session_options {
 	    max_message;    /* bytes, host to server: told in errors only, the intake enforces it */
 	uint64_t max_reply; /* bytes, server to host */
 	int64_t linger;     /* ms to wait for owed answers after the host's input ended; 0 = none */
-	uint64_t seed;      /* for hashing ids */
+	int64_t offline_timeout; /* ms a message may wait for a link; 0 = none */
+	int64_t request_timeout; /* ms until a request is answered with an error; 0 = never */
+	int64_t replay_timeout;  /* ms for the answer to a replayed initialize; 0 = no limit */
+	bool resend;             /* requests that are safe to repeat are sent again */
+	uint64_t seed;           /* for hashing ids */
 };
 
 /* NULL if memory is out. */
@@ -57,7 +73,10 @@ void session_server_said(struct session *s, struct message *m, int64_t now);
 /* The host's input ended. */
 void session_host_ended(struct session *s, int64_t now);
 
-/* A link is up: messages may be pulled for it. */
+/*
+ * A link is up: messages may be pulled for it, what it must hear first of all. It counts as up for
+ * the host once the replay is complete.
+ */
 void session_link_up(struct session *s, int64_t now);
 
 /* A message that was pulled for the link comes back, with how far it got; takes it. In order. */
@@ -68,6 +87,20 @@ void session_reclaimed(struct session *s, struct message *m);
  * was reclaimed.
  */
 void session_link_down(struct session *s, const struct reason *reason, int64_t now);
+
+/* An attempt to make a link failed: what runs out of time meanwhile is told why. */
+void session_attempt_failed(struct session *s, const struct reason *reason);
+
+/*
+ * The server refuses us: requests are answered at once with the reason, until a link is up again.
+ */
+void session_refused(struct session *s, const struct reason *reason, int64_t now);
+
+/* Why the link there is cannot be used (its replay failed), NULL if it can. To be asked after each message and tick. */
+const struct reason *session_rejects(const struct session *s);
+
+/* Whether the replay is complete: the link is of use. */
+bool session_is_ready(const struct session *s);
 
 /* There will be no link any more: everything is answered with the reason, now and from now on. */
 void session_give_up(struct session *s, const struct reason *reason, int64_t now);
@@ -108,6 +141,9 @@ struct session_stats {
 	uint64_t dropped_large;             /* notifications over the size limit, both ways */
 	uint64_t dropped_unsent;            /* notifications and responses without a link */
 	uint64_t dropped_late;              /* answers to requests that were answered by us */
+	uint64_t dropped_charged;           /* notifications and answers that ended two links */
+	uint64_t resent;                    /* requests sent again */
+	uint64_t links;                     /* that were of use */
 	uint64_t out_of_memory;             /* answers of ours that could not be made */
 	size_t in_flight, in_flight_server; /* requests owed by the server, by the host */
 	size_t queued;                      /* messages waiting for the server */
