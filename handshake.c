@@ -240,3 +240,22 @@ const char *handshake_text(enum handshake_verdict verdict)
 
 	return texts[verdict];
 }
+
+bool handshake_offer_valid(const char *list)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "abcdefghijklmnopqrstuvwxyz";
+
+	for (;;) {
+		list += strspn(list, " ");
+		size_t len = strspn(list, token);
+		if (len == 0)
+			return false;
+		list += len;
+		list += strspn(list, " ");
+		if (*list == '\0')
+			return true;
+		if (*list++ != ',')
+			return false;
+	}
+}

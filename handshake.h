@@ -17,6 +17,9 @@ void handshake_key(char out[HANDSHAKE_KEY_SIZE], const unsigned char random[16])
 /* The Sec-WebSocket-Accept that answers ${key} (base64 of the SHA-1 of key and GUID). */
 void handshake_accept(char out[HANDSHAKE_ACCEPT_SIZE], const char *key);
 
+/* Whether ${list} is a comma-separated list of subprotocols: tokens (RFC 9110), none empty. */
+bool handshake_offer_valid(const char *list);
+
 /*
  * What the 101 said. NULL = the header was not there; one that came more than once is given joined
  * by ", ". An empty Extensions or Protocol names none.
@@ -31,11 +34,11 @@ struct handshake_answer {
 
 enum handshake_verdict {
 	HANDSHAKE_OK = 0,
-	HANDSHAKE_NO_UPGRADE,       /* Upgrade is missing or not "websocket" */
-	HANDSHAKE_NO_CONNECTION,    /* Connection has no token "upgrade" */
-	HANDSHAKE_BAD_ACCEPT,       /* Sec-WebSocket-Accept is missing or wrong */
-	HANDSHAKE_EXTENSION,        /* an extension nobody offered */
-	HANDSHAKE_BAD_PROTOCOL      /* a subprotocol nobody offered */
+	HANDSHAKE_NO_UPGRADE,    /* Upgrade is missing or not "websocket" */
+	HANDSHAKE_NO_CONNECTION, /* Connection has no token "upgrade" */
+	HANDSHAKE_BAD_ACCEPT,    /* Sec-WebSocket-Accept is missing or wrong */
+	HANDSHAKE_EXTENSION,     /* an extension nobody offered */
+	HANDSHAKE_BAD_PROTOCOL   /* a subprotocol nobody offered */
 };
 
 /*
@@ -43,8 +46,8 @@ enum handshake_verdict {
  * NULL or "" if none was; a server that picks none is fine. Subprotocols compare exactly,
  * Upgrade and Connection without regard to case.
  */
-enum handshake_verdict handshake_check(const struct handshake_answer *answer, const char *key,
-    const char *offered);
+enum handshake_verdict handshake_check(
+    const struct handshake_answer *answer, const char *key, const char *offered);
 
 /* One clause for a person, e.g. "its 101 answer has no valid Sec-WebSocket-Accept". Static. */
 const char *handshake_text(enum handshake_verdict verdict);

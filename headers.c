@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -189,11 +190,18 @@ static int add_line(struct headers *h, char *line, bool expanded, char *error)
 /* Reads the file, at most HEADERS_FILE_MAX bytes, and puts a NUL behind it. */
 static int read_file(struct buf *b, const char *path, char *error)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), saved;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), saved;
+	struct stat file;
 	ssize_t n = 1;
 
 	if (fd < 0)
 		return fail(error, "cannot open %.*s: %s", SHOWN_MAX, path, strerror(errno));
+	/* A pipe would be empty when the next attempt reads it, and could block this one. */
+	if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
+		close(fd);
+		return fail(error, "%.*s is no regular file: it is read again at each attempt",
+		    SHOWN_MAX, path);
+	}
 	while (n != 0 && b->len <= HEADERS_FILE_MAX) {
 		if (buf_reserve(b, READ_PIECE) != BUF_OK) {
 			close(fd);

@@ -185,9 +185,23 @@ static void every_verdict_has_a_text(void **state)
 	    "its 101 answer has no valid Sec-WebSocket-Accept");
 }
 
+static void offers_are_lists_of_tokens(void **state)
+{
+	static const char *const good[] = {"mcp", "mcp, mcp.auth.abc", " a ,b ", "a-b_c~1"};
+	static const char *const bad[] = {
+	    "", " ", "a,,b", "a,", ",a", "a b", "a\r\nX: 1", "a\nb", "caf\xc3\xa9"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(handshake_offer_valid(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(handshake_offer_valid(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(offers_are_lists_of_tokens),
 	    cmocka_unit_test(key_is_base64),
 	    cmocka_unit_test(accept_of_the_rfc),
 	    cmocka_unit_test(accept_of_every_padding),
