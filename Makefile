@@ -3,6 +3,7 @@
 #   make                 build ./wsmcp
 #   make demo            install what is missing, build, show a session
 #   make test            install what the tests need, run them all
+#   make sim             the simulator alone: SEEDS=1000000 for a long run
 #   make test-asan       the same tests under AddressSanitizer and UBSan
 #   make test-valgrind   the same tests under valgrind
 #   make lint, format    check or apply the formatting, static analysis
@@ -77,7 +78,7 @@ LINK    = $(CC) $(VARIANT_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # --- building ------------------------------------------------------------------------------
 
-.PHONY: all units fuzzers need-libraries demo test check test-asan test-valgrind lint format \
+.PHONY: all units fuzzers simulator sim need-libraries demo test check test-asan test-valgrind lint format \
     install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -114,6 +115,7 @@ reach   = $(sort $(1) $(foreach module,$(1),$(NEEDS_$(module))))
 closure = $(if $(filter-out $(1),$(call reach,$(1))),$(call closure,$(call reach,$(1))),$(1))
 objects = $(patsubst %,$(BUILD)/%.o,$(filter $(MODULES),$(call closure,$(1))))
 
+simulator: $(BUILD)/sim/sim
 units: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzzers/%)
 
@@ -121,6 +123,15 @@ $(BUILD)/tests/unit/%.o: TEST_CFLAGS = $(CMOCKA_CFLAGS)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call objects,$$*)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(PACKAGE_LIBS) $(LDLIBS)
+
+# The simulator has a network, a header command and a log of its own.
+SIM_REPLACES := main bridge link helper log signals sock fd lineio
+SIM_SOURCES  := $(wildcard tests/sim/*.c)
+
+$(BUILD)/sim/sim: $(SIM_SOURCES:%.c=$(BUILD)/%.o) \
+    $(patsubst %,$(BUILD)/%.o,$(filter-out $(SIM_REPLACES),$(MODULES)))
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $$(call objects,$$*)
 	@mkdir -p $(@D)
@@ -144,26 +155,32 @@ demo:
 test check:
 	@./setup.sh test
 	@echo '-- building'
-	@$(build) all units
+	@$(build) all units simulator
 	@$(build) VARIANT=fuzz fuzzers
 	@tests/run
 
 test-asan:
 	@./setup.sh test
 	@echo '-- building'
-	@$(build) VARIANT=asan all units
+	@$(build) VARIANT=asan all units simulator
 	@tests/run --variant asan
 
 test-valgrind:
 	@./setup.sh test-valgrind
 	@echo '-- building'
-	@$(build) all units
+	@$(build) all units simulator
 	@tests/run --variant valgrind
+
+# A long run: make sim SEEDS=1000000. A seed that fails prints the command that replays it.
+SEEDS ?= 50000
+sim:
+	@$(build) simulator
+	@$(BUILD)/sim/sim --seeds $(SEEDS) --jobs $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # --- source code ---------------------------------------------------------------------------
 
 C_SOURCES  := $(wildcard *.c)
-C_ALL      := $(wildcard *.c *.h tests/unit/*.[ch] tests/fuzz/*.[ch])
+C_ALL      := $(wildcard *.c *.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/sim/*.[ch])
 SH_SOURCES := $(wildcard setup.sh .ci/run tests/*.sh tests/*/*.sh)
 PY_SOURCES := tests/run $(wildcard tests/*.py tests/*/*.py)
 

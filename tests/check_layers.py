@@ -12,7 +12,8 @@ from pathlib import Path
 LEVELS = [
     "compat version exit utf8 buf clock fd log signals",
     "jsonrpc message answer pending frame handshake outbox keepalive reason url expand headers options",
-    "sock trace lineio link session",
+    "method verdict backoff due replay",
+    "sock trace lineio helper link session",
     "connection",
     "bridge client",
     "repl commands",
