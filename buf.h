@@ -18,8 +18,8 @@ struct buf {
 
 enum buf_result {
 	BUF_OK = 0,
-	BUF_FULL = -1,   /* the request would exceed max; nothing was changed */
-	BUF_NOMEM = -2   /* the allocator said no; nothing was changed */
+	BUF_FULL = -1, /* the request would exceed max; nothing was changed */
+	BUF_NOMEM = -2 /* the allocator said no; nothing was changed */
 };
 
 /* An empty buffer that will never hold more than ${max} bytes. Allocates nothing. */

@@ -7,7 +7,7 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define UNUSED                     __attribute__((unused))
+#define UNUSED                  __attribute__((unused))
 #else
 #define PRINTF_LIKE(fmt, first)
 #define UNUSED

@@ -26,6 +26,7 @@ def options_of_help(text: str) -> set[Option]:
 
 
 def options_of_readme(text: str) -> set[Option]:
+    text = text.replace(r"\|", "|")  # as a table must write it
     rows = re.findall(r"^\| `(?:(-\w), )?(--[^`]+)` \| (?:`(\w+)`)? *\|", text, re.M)
     return {(short, long, default) for short, long, default in rows}
 

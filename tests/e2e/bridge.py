@@ -66,8 +66,13 @@ class Bridge:
     """
 
     def __init__(self, *args, home, stdin="pipe", stdout="pipe", stderr="pipe", env=None, cwd=None,
-                 read=True, drain=True, launcher=()):
+                 read=True, drain=True, launcher=(), reconnect=False, offline=None):
+        """reconnect: go on after a lost link. offline: seconds a message may wait for one."""
         self.args = [str(a) for a in args]
+        self.defaults = [] if reconnect else ["--no-reconnect"]
+        self.offline = offline
+        if offline is not None:
+            self.defaults += ["--offline-timeout", str(offline)]
         self.lines = []  # what came on stdout, without the LF
         self.tail = b""  # bytes behind the last LF
         self.errors = b""
@@ -81,7 +86,7 @@ class Bridge:
         child_err, self.stderr = self._channel(stderr, 2)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [*launcher, *RUNNER, BINARY, *self.args], stdin=child_in, stdout=child_out,
+            [*launcher, *RUNNER, BINARY, *self.defaults, *self.args], stdin=child_in, stdout=child_out,
             stderr=child_err, env=clean_environment(home, env), cwd=cwd or str(home))
         for fd in {child_in, child_out, child_err}:
             if not isinstance(fd, int) or fd < 0:
@@ -287,6 +292,14 @@ class Bridge:
 
     def ended(self):
         return self.process.poll() is not None
+
+    def finish_without_link(self):
+        """No link, but hope: the bridge still answers its host, and ends with it."""
+        error = check_error(self.ask(request("still there")), -31002)
+        assert error["data"]["delivered"] == "no"
+        assert not self.ended(), self.error_text()
+        self.close_stdin()
+        self.finish(0)
 
     def finish_lost(self):
         """The end after a lost link: at once now that the host has nothing more to say."""

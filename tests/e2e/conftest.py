@@ -26,6 +26,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "prompt: must be done before the 80 ms that a signal leaves")
     config.addinivalue_line("markers", "bare: valgrind itself would not stand what is done to it")
     config.addinivalue_line("markers", "plain_only: measures memory or time; plain build only")
+    config.addinivalue_line("markers", "offline(seconds=0.5): how long a message may wait for a link; "
+                            "for what does not make the bridge give up")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -86,6 +88,9 @@ def bridge(home, request):
     started = []
 
     def start(*args, **options):
+        marker = request.node.get_closest_marker("offline")
+        if marker:
+            options.setdefault("offline", (marker.args or (0.5,))[0] * min(SCALE, 4))
         started.append(bridge_module.Bridge(*args, home=home, **options))
         return started[-1]
 

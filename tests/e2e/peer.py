@@ -278,6 +278,21 @@ class Wire:
             time.sleep(0.0002)
         raise TimeoutError("the bridge did not read what was sent")
 
+    def close_gently(self):
+        """Ends our direction and waits for the end of the other, so that no RST overtakes what was sent."""
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            select.select([self.sock], [], [], 0.5)
+            try:
+                if not os.read(self.sock.fileno(), 65536):  # the bytes, not what TLS makes of them
+                    break
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
+        self.sock.close()
+
     def reset(self):
         """Closes with RST, dropping what was not delivered."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -399,6 +414,12 @@ class Conn:
 
     def send_ping(self, payload=b""):
         self.send(frame(PING, payload))
+
+    def wait_up(self):
+        """Waits until the bridge has read the answer to its handshake."""
+        self.send_ping(b"up")
+        self.read_pong()
+        return self
 
     def send_close(self, code=1000, reason=""):
         self.send(close_frame(code, reason))
@@ -589,7 +610,7 @@ class Conn:
 class Peer:
     """A listener whose connections the test drives."""
 
-    def __init__(self, tls=None, host="127.0.0.1", unix_path=None, rcvbuf=None, sndbuf=None):
+    def __init__(self, tls=None, host="127.0.0.1", unix_path=None, rcvbuf=None, sndbuf=None, port=0):
         self.tls = tls
         self.unix_path = unix_path
         self.conns = []
@@ -605,7 +626,8 @@ class Peer:
                 self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
             if sndbuf:
                 self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-            self.listener.bind((host, 0))
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.bind((host, port))
             self.port = self.listener.getsockname()[1]
         self.listener.listen(128)
         self.listener.setblocking(False)

@@ -77,7 +77,7 @@ def test_not_a_target(run, target):
 @pytest.mark.parametrize("args", [["bridge"], ["--"], ["bridge", "--"]], ids=" ".join)
 def test_command_and_end_of_options(peer, bridge, args):
     p = peer()
-    b = bridge(*args, p.url())
+    b = bridge(*args, p.url(), reconnect=True)  # a command stands first, with no option before it
     b.send(request(1))
     assert p.open().read_json() == request(1)
 

@@ -9,19 +9,40 @@ from bridge import INITIALIZE, request
 from peer import CLOSE, DEADLINE, TEXT, Gone, close_frame, frame, upgrade_answer
 
 
-def assert_gives_up(b, *words, ident="init", code=-31002):
-    """The host's initialize is answered with the reason, then the bridge ends with 4."""
-    error = b.error(ident, code)
+def assert_told(b, words):
+    """The host's initialize is answered with the reason."""
+    error = b.error("init", -31002)
     assert error["data"]["delivered"] == "no"
     reason = error["data"]["reason"]
     assert reason, error
     told = (reason + " " + error["message"]).lower()
     for word in words:
         assert word.lower() in told, error
+    assert len(b.lines) == 1
+    return error
+
+
+def assert_gives_up(b, *words):
+    """The host's initialize is answered with the reason, then the bridge ends with 4."""
+    error = assert_told(b, words)
     b.finish(4)
     assert len(b.lines) == 1
     assert b.error_lines(), "nothing on stderr"
     return error
+
+
+def assert_keeps_trying(b, *words):
+    """The host's initialize is answered with the reason once it has waited long enough, and the bridge stays."""
+    error = assert_told(b, words)
+    b.finish_without_link()
+    assert len(b.lines) == 2
+    assert len(b.error_lines()) == 1 and "trying again" in b.error_text(), b.error_text()
+    return error
+
+
+def assert_no_link(b, *words):
+    """For tables with rows of both kinds; those that are tried again are marked as offline."""
+    return (assert_gives_up if b.offline is None else assert_keeps_trying)(b, *words)
 
 
 def attempt(b, p):
@@ -52,24 +73,27 @@ def test_key_differs_each_time(peer, bridge):
     assert len(keys) == 3
 
 
+@pytest.mark.offline
 def test_t01_closed_after_the_request(link, bridge):
     p, args = link()
     b = bridge(*args, p.url())
     conn = attempt(b, p)
     conn.read_request()
     conn.close()
-    assert_gives_up(b)
+    assert_keeps_trying(b)
 
 
+@pytest.mark.offline
 def test_t01_reset_after_the_request(link, bridge):
     p, args = link()
     b = bridge(*args, p.url())
     conn = attempt(b, p)
     conn.read_request()
     conn.reset()
-    assert_gives_up(b)
+    assert_keeps_trying(b)
 
 
+@pytest.mark.offline
 @pytest.mark.parametrize("cut", ["status", "status line", "in a header", "after accept", "last LF"])
 def test_t02_half_an_answer(link, bridge, cut):
     p, args = link()
@@ -82,7 +106,7 @@ def test_t02_half_an_answer(link, bridge, cut):
           "last LF": len(answer) - 1}[cut]
     conn.send(answer[:at])
     conn.close()
-    assert_gives_up(b)
+    assert_keeps_trying(b)
 
 
 @pytest.mark.parametrize("answer, words", [
@@ -185,6 +209,9 @@ def test_t04_headers_of_the_101_count(peer, bridge, interim_right):
         assert conn.read_json() == INITIALIZE
 
 
+RETRIED = pytest.mark.offline
+
+
 @pytest.mark.parametrize("status, headers, words", [
     ("401 Unauthorized", ["WWW-Authenticate: Bearer", "Content-Length: 0"], ["401"]),
     ("403 Forbidden", ["Content-Length: 0"], ["403"]),
@@ -195,9 +222,12 @@ def test_t04_headers_of_the_101_count(peer, bridge, interim_right):
     ("200 OK", ["Content-Type: text/html", "Content-Length: 6", "", "<html>"], ["200"]),
     ("200 OK", ["Transfer-Encoding: chunked"], ["200"]),
     ("426 Upgrade Required", ["Content-Length: 0"], ["426"]),
-    ("429 Too Many Requests", ["Retry-After: 7", "Content-Length: 0"], ["429"]),
-    ("500 Internal Server Error", ["Content-Length: 0"], ["500"]),
-    ("503 Service Unavailable", ["Retry-After: 120", "Content-Length: 0"], ["503"]),
+    pytest.param("408 Request Timeout", ["Content-Length: 0"], ["408"], marks=RETRIED),
+    pytest.param("425 Too Early", ["Content-Length: 0"], ["425"], marks=RETRIED),
+    pytest.param("429 Too Many Requests", ["Retry-After: 7", "Content-Length: 0"], ["429"], marks=RETRIED),
+    pytest.param("500 Internal Server Error", ["Content-Length: 0"], ["500"], marks=RETRIED),
+    pytest.param("503 Service Unavailable", ["Retry-After: 120", "Content-Length: 0"], ["503"], marks=RETRIED),
+    pytest.param("599 x", ["Content-Length: 0"], ["599"], marks=RETRIED),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_t05_refused(peer, bridge, status, headers, words):
     p = peer()
@@ -206,17 +236,20 @@ def test_t05_refused(peer, bridge, status, headers, words):
     conn.read_request()
     body = "\r\n".join(["HTTP/1.1 " + status] + headers)
     conn.send(body.encode() + (b"" if "" in headers else b"\r\n\r\n"))
-    assert_gives_up(b, *words)
-    assert p.nobody_came(), "a redirect was followed, or the attempt repeated"
+    if b.offline is not None and not any("Retry-After" in h for h in headers):
+        p.accept()
+    assert_no_link(b, *words)
+    assert p.nobody_came(), "a redirect was followed, or the attempt repeated too soon"
 
 
+@pytest.mark.offline
 def test_t05_refused_over_tls(peer, bridge, authority, server_tls):
     p = peer(tls=server_tls)
     b = bridge("--cacert", authority.ca, p.url())
     conn = attempt(b, p)
     conn.read_request()
     conn.send(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n")
-    assert_gives_up(b, "503")
+    assert_keeps_trying(b, "503")
 
 
 @pytest.mark.parametrize("text", [
@@ -244,6 +277,7 @@ def test_http_1_0_answer_with_right_headers(peer, bridge):
     assert_gives_up(b)
 
 
+@pytest.mark.offline
 def test_endless_header(peer, bridge):
     p = peer()
     b = bridge("--connect-timeout", "5", p.url())
@@ -256,9 +290,10 @@ def test_endless_header(peer, bridge):
             conn.send(b"X-More: " + b"x" * 8000 + b"\r\n")
 
     p.run(flood)
-    assert_gives_up(b)
+    assert_keeps_trying(b)
 
 
+@pytest.mark.offline(1.8)
 @pytest.mark.parametrize("how", ["ws", "wss", "tls to a mute server"])
 def test_t06_no_answer(peer, bridge, authority, server_tls, how):
     p = peer(tls=None if how == "ws" else server_tls)
@@ -267,10 +302,12 @@ def test_t06_no_answer(peer, bridge, authority, server_tls, how):
     conn = p.accept(tls=how != "tls to a mute server")
     if how != "tls to a mute server":
         conn.read_request()
-    assert_gives_up(b)
+    p.accept(tls=False)
     assert 0.9 < time.monotonic() - b.started < DEADLINE
+    assert_keeps_trying(b)
 
 
+@pytest.mark.offline(1.8)
 def test_t06_an_answer_that_dribbles(peer, bridge):
     p = peer()
     b = bridge("--connect-timeout", "1", p.url())
@@ -283,34 +320,38 @@ def test_t06_an_answer_that_dribbles(peer, bridge):
             time.sleep(0.1)
 
     p.run(dribble)
-    assert_gives_up(b)
+    assert_keeps_trying(b)
     assert time.monotonic() - b.started < DEADLINE
 
 
+@pytest.mark.offline
 def test_refused_connection(peer, bridge):
     p = peer()
     url = p.url()
     p.listener.close()
     b = bridge(url)
     b.send(INITIALIZE)
-    error = assert_gives_up(b)
+    error = assert_keeps_trying(b)
     assert url in error["message"] or url.partition("://")[2] in error["message"]
 
 
+@pytest.mark.offline
 def test_unknown_host(bridge, shim):
     b = bridge("ws://name.none.test/", env={"LD_PRELOAD": shim("names.c")})
     b.send(INITIALIZE)
-    assert_gives_up(b, "name.none.test")
+    assert_keeps_trying(b, "name.none.test")
 
 
 def test_gives_up_when_the_host_is_silent(peer, bridge):
     """The end waits for the host's first words, 5 s at most, because a host shows the error of
     initialize, not an exit status."""
     p = peer()
-    url = p.url()
-    p.listener.close()
-    b = bridge(url)
+    b = bridge(p.url())
+    conn = p.accept()
+    conn.read_request()
+    conn.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     b.finish(4)
+    assert p.nobody_came()
     assert 4 < time.monotonic() - b.started < 5 + DEADLINE
     assert b.lines == []
 
@@ -330,6 +371,7 @@ def test_gives_up_only_after_initialize(peer, bridge):
     b.finish(4)
 
 
+@pytest.mark.offline
 def test_everything_waiting_is_answered(peer, bridge):
     p = peer()
     b = bridge(p.url())
@@ -338,6 +380,23 @@ def test_everything_waiting_is_answered(peer, bridge):
            [request(2), request(3)])
     conn.read_request()
     conn.close()
+    for ident in ("init", 1, 2, 3):
+        data = b.error(ident, -31002)["data"]
+        assert data["delivered"] == "no" and data["reason"]
+    assert len(b.lines) == 3 and b.lines[2].startswith(b"[")
+    b.finish_without_link()
+    told = b.error_lines()  # the loss, and the notification that nobody heard
+    assert len(told) == 2 and "trying again" in told[0] and "notification" in told[1], told
+
+
+def test_everything_waiting_is_answered_when_given_up(peer, bridge):
+    p = peer()
+    b = bridge(p.url())
+    conn = p.accept()
+    b.send(INITIALIZE, request(1), {"jsonrpc": "2.0", "method": "note"},
+           [request(2), request(3)])
+    conn.read_request()
+    conn.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     for ident in ("init", 1, 2, 3):
         assert b.error(ident, -31002)["data"]["delivered"] == "no"
     b.finish(4)

@@ -127,6 +127,7 @@ def test_not_json_rpc(connected, text, ident):
 ], ids=lambda t: repr(t[:45])[2:-1])
 def test_json_rpc_passes(connected, text):
     b, conn = connected()
+    conn.wait_up()  # without a link there is nobody that a response could be for
     b.send_raw(text + b"\n")
     assert conn.read_message() == text
     b.send(PROBE)
