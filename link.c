@@ -589,8 +589,7 @@ static void describe_unreachable(struct link *l, const char *said)
 	long os_error = 0;
 
 	curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_error);
-	reason_set(&l->reason, REASON_UNREACHABLE, "no connection: %s",
-	    os_error ? strerror((int)os_error) : said);
+	reason_set(&l->reason, REASON_UNREACHABLE, "%s", os_error ? strerror((int)os_error) : said);
 }
 
 static void attempt_failed(struct link *l, CURLcode rc)

@@ -242,7 +242,7 @@ class Bridge:
         while True:
             try:
                 data = os.read(self.stderr, 1 << 16)
-            except OSError:
+            except (OSError, TypeError):  # closed, or already None
                 data = b""
             with self.changed:
                 self.errors += data
