@@ -14,7 +14,7 @@
 
 #include "message.h"
 
-#define REPLAY_SUBSCRIPTIONS_MAX ((size_t)10000)
+#define REPLAY_SUBSCRIPTIONS_MAX ((size_t)1000)
 
 struct replay_subscription;
 
