@@ -204,6 +204,12 @@ void pending_forget_settled(struct pending_table *t)
 		pending_remove(t, t->settled.head);
 }
 
+void pending_outlive_link(struct pending_table *t)
+{
+	for (struct pending *p = t->settled.head; p; p = p->next)
+		p->state = PENDING_GONE;
+}
+
 struct pending *pending_first_owed(const struct pending_table *t)
 {
 	return t->owed.head;

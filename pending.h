@@ -17,7 +17,9 @@
 enum pending_state {
 	PENDING_OWED,      /* waits for its answer */
 	PENDING_CANCELLED, /* by the one who asked: owes nothing, but a first answer passes */
-	PENDING_ANSWERED   /* by us: its own answer may still come and is to be dropped */
+	PENDING_ANSWERED,  /* by us: its own answer may still come and is to be dropped */
+	PENDING_GONE /* cancelled, or answered, on an earlier link: its id is free again, but an answer
+	                is to be dropped */
 };
 
 enum pending_flag {
@@ -28,9 +30,11 @@ enum pending_flag {
 	PENDING_BEGUN = 1 << 4,  /* some of its bytes may have left on that link */
 	PENDING_SENT = 1 << 5,   /* all of them */
 	PENDING_EVER_BEGUN = 1 << 6,
-	PENDING_EVER_SENT = 1 << 7,   /* on any link */
-	PENDING_LIVE = 1 << 8,        /* a subscription that was acknowledged */
-	PENDING_ACKNOWLEDGED = 1 << 9 /* ... on the link there is */
+	PENDING_EVER_SENT = 1 << 7,    /* on any link */
+	PENDING_LIVE = 1 << 8,         /* a subscription that was acknowledged */
+	PENDING_ACKNOWLEDGED = 1 << 9, /* ... on the link there is */
+	PENDING_RESENT = 1 << 10,      /* sent, and to be sent again: there may be two answers */
+	PENDING_REUSED = 1 << 11       /* took the place of an entry that was PENDING_GONE */
 };
 
 /* What holds for the link there is, and ends with it. */
@@ -106,6 +110,12 @@ void pending_remove(struct pending_table *t, struct pending *p);
 
 /* Forgets all settled entries: their answers cannot come any more. */
 void pending_forget_settled(struct pending_table *t);
+
+/*
+ * The link is gone: all settled entries become PENDING_GONE, because a server that resumes its
+ * session may still answer them.
+ */
+void pending_outlive_link(struct pending_table *t);
 
 /* The oldest owed entry; p->next leads on. NULL if nothing is owed. */
 struct pending *pending_first_owed(const struct pending_table *t);

@@ -51,8 +51,11 @@ struct session {
 	size_t on_link;                      /* pulled and not reclaimed */
 	size_t listens;                      /* owed entries that owe nothing at the end */
 	int64_t private_id;
-	int64_t host_spoke, linger_until, replay_until, offline_check;
-	bool host_ended, lingered, gave_up, failed, initialize_answered, is_refused;
+	int64_t host_spoke, replay_until, offline_check;
+	int64_t linger_until;   /* once the host ended: of the link there is */
+	int64_t patience_until; /* ... of what has no offline clock, without a link */
+	bool host_ended, last_call, lingered, impatient;
+	bool gave_up, failed, initialize_answered, is_refused;
 };
 
 /* --- life -------------------------------------------------------------- */
@@ -67,7 +70,8 @@ struct session *session_new(const struct session_options *options, int64_t now)
 	s->opt = *options;
 	s->host_spoke = now;
 	s->due.server = options->server;
-	s->linger_until = s->replay_until = s->offline_check = CLOCK_NEVER;
+	s->replay_until = s->offline_check = CLOCK_NEVER;
+	s->linger_until = s->patience_until = CLOCK_NEVER;
 	s->private_id = FIRST_PRIVATE_ID;
 	s->asked = pending_table_new(max, settled, options->seed);
 	s->served = pending_table_new(max, settled, options->seed);
@@ -152,6 +156,26 @@ static void settle_asked(struct session *s, struct pending *p, enum pending_stat
 	pending_settle(s->asked, p, state);
 }
 
+/*
+ * The server's answer is here, or can never be. Of a request that was sent on two links there may be
+ * another.
+ */
+static void finish_asked(struct session *s, struct pending *p)
+{
+	if (p->flags & PENDING_RESENT)
+		settle_asked(s, p, PENDING_GONE);
+	else
+		remove_asked(s, p);
+}
+
+/* Whether the host may not use the id now: what was answered on a link that is gone does not hold it. */
+static bool is_in_use(const struct session *s, const char *id, size_t len)
+{
+	const struct pending *p = pending_find(s->asked, id, len);
+
+	return (p && p->state != PENDING_GONE) || pending_find(s->private, id, len);
+}
+
 /* --- answers of ours --------------------------------------------------- */
 
 static void answer(
@@ -174,7 +198,8 @@ static bool is_on_link(const struct session *s, const struct pending *p)
 }
 
 /*
- * Answers an owed request. Its id stays known while the server of this link may still answer it.
+ * Answers an owed request. Its id stays known while the server may still answer it: in use on this
+ * link, free for the host on a later one.
  */
 static void answer_pending(
     struct session *s, struct pending *p, enum due_kind kind, struct due_extra extra)
@@ -189,6 +214,8 @@ static void answer_pending(
 		s->failed = true;
 	if (is_on_link(s, p))
 		settle_asked(s, p, PENDING_ANSWERED);
+	else if (p->flags & PENDING_EVER_SENT)
+		settle_asked(s, p, PENDING_GONE);
 	else
 		remove_asked(s, p);
 }
@@ -297,7 +324,7 @@ static struct pending *find(
 
 /* The entry of a request in this very message: its answer may have come, and its id been used again. */
 static struct pending *entry_of(
-    struct session *s, const struct message *m, const struct jsonrpc_envelope *e)
+    const struct session *s, const struct message *m, const struct jsonrpc_envelope *e)
 {
 	struct pending *p = e->kind == JSONRPC_REQUEST ? find(s->asked, m, e->id) : NULL;
 
@@ -305,7 +332,7 @@ static struct pending *entry_of(
 }
 
 /* The next request of the message that is still owed; NULL after the last. */
-static struct pending *next_owed(struct session *s, const struct message *m, size_t *at)
+static struct pending *next_owed(const struct session *s, const struct message *m, size_t *at)
 {
 	struct jsonrpc_envelope e;
 
@@ -359,21 +386,6 @@ static void enqueue(struct session *s, struct message *m, int64_t now)
 	message_list_push(&s->for_server, m);
 }
 
-/* Takes the message of ${serial} out of the queue. */
-static void unqueue(struct session *s, uint64_t serial)
-{
-	struct message_list rest = {0};
-	struct message *m;
-
-	while ((m = message_list_pop(&s->for_server)) != NULL) {
-		if (m->serial == serial)
-			message_free(m);
-		else
-			message_list_push(&rest, m);
-	}
-	s->for_server = rest;
-}
-
 /* --- from the host ----------------------------------------------------- */
 
 /* What is remembered of a request once it is answered, kept until then. */
@@ -397,15 +409,21 @@ static struct pending *track_asked(struct session *s, const struct message *m,
 {
 	size_t len;
 	const char *id = id_of(m, e, &len);
-	struct pending *p = pending_add(s->asked, id, len);
+	struct pending *gone = pending_find(s->asked, id, len), *p;
+	unsigned reused = gone ? PENDING_REUSED : 0;
 
+	if (!pending_has_room(s->asked, 1))
+		return NULL;
+	if (gone)
+		remove_asked(s, gone);
+	p = pending_add(s->asked, id, len);
 	if (!p)
 		return NULL;
 	p->arrived = now;
 	p->serial = s->serial + 1; /* what enqueue gives its message next */
 	p->size = m->size;
 	p->traits = traits_of(m, e);
-	p->flags = request_flags(m, e);
+	p->flags = request_flags(m, e) | reused;
 	p->batch = batch;
 	if (batch)
 		batch->users++;
@@ -461,15 +479,15 @@ static void host_request(struct session *s, struct message *m, int64_t now)
 	size_t len;
 	const char *id = id_of(m, &m->envelope, &len);
 
-	if (pending_find(s->asked, id, len) || pending_find(s->private, id, len)) {
+	if (is_in_use(s, id, len)) {
 		refuse_host(s, DUE_ID_IN_USE, m);
-	} else if (is_hopeless(s)) {
-		refuse_host(s, DUE_NO_LINK, m);
-	} else if (s->phase != PHASE_READY && s->replay.initialize &&
+	} else if (s->phase != PHASE_READY && !s->gave_up && s->replay.initialize &&
 	           (traits_of(m, &m->envelope) & METHOD_PING)) {
 		/* The host asks whether we are there; we are, and the server will be. */
 		answer(s, DUE_PONG, id, len, (struct due_extra){0});
 		message_free(m);
+	} else if (is_hopeless(s)) {
+		refuse_host(s, DUE_NO_LINK, m);
 	} else if (!track_asked(s, m, &m->envelope, NULL, now)) {
 		refuse_host(s, DUE_TOO_MANY, m);
 	} else {
@@ -516,7 +534,7 @@ static enum passage host_responds(
  * appended the text to put in place of ${*span}). Takes m; returns m itself if nothing changed, NULL if nothing is left.
  */
 typedef enum passage judge_fn(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with);
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with);
 
 struct rebuilt {
 	struct buf text;
@@ -556,8 +574,7 @@ static void take_place(struct message *made, const struct message *m)
 	made->serial = m->serial;
 }
 
-static struct message *rebuild_batch(
-    struct session *s, struct message *m, int64_t now, judge_fn *judge)
+static struct message *rebuild_batch(struct session *s, struct message *m, judge_fn *judge)
 {
 	struct rebuilt r = {0};
 	struct jsonrpc_envelope e;
@@ -569,7 +586,7 @@ static struct message *rebuild_batch(
 	while (next_envelope(m, &at, &e)) {
 		struct jsonrpc_span span = e.id;
 		buf_clear(&with);
-		enum passage passage = judge(s, m, &e, now, &span, &with);
+		enum passage passage = judge(s, m, &e, &span, &with);
 		if (passage != DROP)
 			add_element(&r, m, from, at, passage == CHANGE ? &span : NULL, &with);
 		r.changed = r.changed || passage != PASS;
@@ -595,16 +612,16 @@ static struct message *rebuild_batch(
 	return made;
 }
 
-static struct message *rebuild(struct session *s, struct message *m, int64_t now, judge_fn *judge)
+static struct message *rebuild(struct session *s, struct message *m, judge_fn *judge)
 {
 	struct jsonrpc_span span = m->envelope.id;
 	struct message *made = NULL;
 	struct buf with;
 
 	if (m->envelope.kind == JSONRPC_BATCH)
-		return rebuild_batch(s, m, now, judge);
+		return rebuild_batch(s, m, judge);
 	buf_init(&with, 2 * JSONRPC_ID_MAX);
-	enum passage passage = judge(s, m, &m->envelope, now, &span, &with);
+	enum passage passage = judge(s, m, &m->envelope, &span, &with);
 	if (passage == CHANGE) {
 		made = message_splice(m, span, (const char *)with.data, with.len);
 		if (!made)
@@ -617,28 +634,26 @@ static struct message *rebuild(struct session *s, struct message *m, int64_t now
 	return made;
 }
 
-static enum passage judge_cancelled(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with)
+/* Of a message that waits: only requests that are still owed. */
+static enum passage judge_owed(struct session *s, const struct message *m,
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with)
 {
 	const struct pending *p = entry_of(s, m, e);
 
-	(void)now;
 	(void)span;
 	(void)with;
-	return p && p->state == PENDING_CANCELLED ? DROP : PASS;
+	return e->kind != JSONRPC_REQUEST || (p && p->state == PENDING_OWED) ? PASS : DROP;
 }
 
-/* Takes a request out of its batch, which still waits. */
-static void shrink_batch(struct session *s, struct pending *p, int64_t now)
+/* A request of the message of ${serial}, which waits, is not owed any more. */
+static void unqueue(struct session *s, uint64_t serial)
 {
 	struct message_list rest = {0};
-	uint64_t serial = p->serial;
 	struct message *m;
 
-	settle_asked(s, p, PENDING_CANCELLED);
 	while ((m = message_list_pop(&s->for_server)) != NULL) {
 		if (m->serial == serial)
-			m = rebuild_batch(s, m, now, judge_cancelled);
+			m = rebuild(s, m, judge_owed);
 		if (m)
 			message_list_push(&rest, m);
 	}
@@ -650,11 +665,11 @@ static void shrink_batch(struct session *s, struct pending *p, int64_t now)
  * this link.
  */
 static bool host_cancels(
-    struct session *s, const struct message *m, const struct jsonrpc_envelope *e, int64_t now)
+    struct session *s, const struct message *m, const struct jsonrpc_envelope *e)
 {
 	struct pending *p = find(s->asked, m, cancelled_span(m, e));
 
-	if (!p)
+	if (!p || p->state == PENDING_GONE)
 		return false;
 	if (p->state != PENDING_OWED)
 		return true;
@@ -662,11 +677,9 @@ static bool host_cancels(
 		settle_asked(s, p, PENDING_CANCELLED);
 		return true;
 	}
-	if (p->batch)
-		shrink_batch(s, p, now);
-	else
-		unqueue(s, p->serial);
+	uint64_t serial = p->serial;
 	remove_asked(s, p);
+	unqueue(s, serial);
 	return false;
 }
 
@@ -677,7 +690,7 @@ static void host_notification(struct session *s, struct message *m, int64_t now)
 	if (s->gave_up) {
 		s->stats.dropped_unsent++;
 		message_free(m);
-	} else if (cancels && !host_cancels(s, m, &m->envelope, now)) {
+	} else if (cancels && !host_cancels(s, m, &m->envelope)) {
 		message_free(m);
 	} else {
 		enqueue(s, m, now);
@@ -685,17 +698,17 @@ static void host_notification(struct session *s, struct message *m, int64_t now)
 }
 
 static enum passage judge_host_response(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with)
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with)
 {
 	(void)span;
 	if (e->kind == JSONRPC_NOTIFICATION && (traits_of(m, e) & METHOD_CANCELLED))
-		return host_cancels(s, m, e, now) ? PASS : DROP;
+		return host_cancels(s, m, e) ? PASS : DROP;
 	return e->kind == JSONRPC_RESPONSE ? host_responds(s, m, e, with) : PASS;
 }
 
 static void host_response(struct session *s, struct message *m, int64_t now)
 {
-	m = rebuild(s, m, now, judge_host_response);
+	m = rebuild(s, m, judge_host_response);
 	if (!m)
 		return;
 	if (s->phase == PHASE_OFFLINE && (s->stats.links > 0 || s->gave_up)) {
@@ -738,7 +751,11 @@ static void untrack_batch(struct session *s, const struct message *m, uint64_t s
 
 	while (next_envelope(m, &at, &e)) {
 		struct pending *p = e.kind == JSONRPC_REQUEST ? find(s->asked, m, e.id) : NULL;
-		if (p && p->serial == serial)
+		if (!p || p->serial != serial || p->state != PENDING_OWED)
+			continue;
+		if (p->flags & PENDING_REUSED)
+			settle_asked(s, p, PENDING_GONE); /* as it was before */
+		else
 			remove_asked(s, p);
 	}
 }
@@ -749,12 +766,13 @@ static bool track_batch(struct session *s, const struct message *m, int64_t now)
 	struct pending_batch *batch = pending_batch_new();
 	struct jsonrpc_envelope e;
 	size_t at = 0;
+	size_t len;
 	bool ok = batch != NULL;
 
 	while (ok && next_envelope(m, &at, &e)) {
+		const char *id = id_of(m, &e, &len);
 		if (e.kind == JSONRPC_REQUEST)
-			ok = !find(s->asked, m, e.id) && !find(s->private, m, e.id) &&
-			     track_asked(s, m, &e, batch, now);
+			ok = !is_in_use(s, id, len) && track_asked(s, m, &e, batch, now);
 	}
 	if (!ok)
 		untrack_batch(s, m, s->serial + 1);
@@ -764,9 +782,9 @@ static bool track_batch(struct session *s, const struct message *m, int64_t now)
 
 /* What is left of a batch whose requests were refused: the server may wait for an answer in it. */
 static enum passage judge_but_requests(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with)
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with)
 {
-	return e->kind == JSONRPC_REQUEST ? DROP : judge_host_response(s, m, e, now, span, with);
+	return e->kind == JSONRPC_REQUEST ? DROP : judge_host_response(s, m, e, span, with);
 }
 
 static void host_batch(struct session *s, struct message *m, int64_t now)
@@ -782,7 +800,7 @@ static void host_batch(struct session *s, struct message *m, int64_t now)
 	} else {
 		judge = judge_host_response;
 	}
-	m = rebuild(s, m, now, judge);
+	m = rebuild(s, m, judge);
 	if (m && !s->gave_up)
 		enqueue(s, m, now);
 	else
@@ -818,7 +836,7 @@ static void host_too_large(struct session *s, struct message *m)
 			enum passage passage = host_responds(s, m, &e, &with);
 			if (passage == CHANGE)
 				refuse_server(s, (const char *)with.data, with.len, &too_large);
-			else if (passage == PASS && s->phase == PHASE_READY)
+			else if (passage == PASS && s->phase != PHASE_OFFLINE)
 				refuse_server(s, id, len, &too_large);
 		}
 	}
@@ -853,6 +871,8 @@ void session_host_ended(struct session *s, int64_t now)
 		return;
 	s->host_ended = true;
 	s->linger_until = clock_add(now, s->opt.linger);
+	s->patience_until = clock_add(
+	    now, s->opt.linger > s->opt.offline_timeout ? s->opt.linger : s->opt.offline_timeout);
 	while ((p = pending_first_owed(s->served)) != NULL) {
 		if (s->phase != PHASE_OFFLINE)
 			refuse_server(s, p->alias ? p->alias : p->id,
@@ -865,8 +885,7 @@ void session_host_ended(struct session *s, int64_t now)
 /* --- from the server --------------------------------------------------- */
 
 /* Puts a string nobody has used into ${with}, and notes whose id it stands for. */
-static bool give_fresh_id(
-    struct session *s, const char *id, size_t len, struct buf *with, int64_t now)
+static bool give_fresh_id(struct session *s, const char *id, size_t len, struct buf *with)
 {
 	char text[40];
 
@@ -884,12 +903,11 @@ static bool give_fresh_id(
 		s->stats.out_of_memory++;
 		return false;
 	}
-	shown->arrived = now;
 	return true;
 }
 
-static enum passage server_request(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct buf *with)
+static enum passage server_request(
+    struct session *s, const struct message *m, const struct jsonrpc_envelope *e, struct buf *with)
 {
 	size_t len;
 	const char *id = id_of(m, e, &len);
@@ -909,15 +927,14 @@ static enum passage server_request(struct session *s, const struct message *m,
 	}
 	struct pending *p = pending_find(s->served, id, len);
 	if (p && p->state != PENDING_OWED)
-		return give_fresh_id(s, id, len, with, now) ? CHANGE : DROP;
-	if (!p && (p = pending_add(s->served, id, len)) != NULL)
-		p->arrived = now;
+		return give_fresh_id(s, id, len, with) ? CHANGE : DROP;
+	if (!p)
+		(void)pending_add(s->served, id, len);
 	return PASS;
 }
 
 /* The answer to a request of ours: swallowed. */
-static enum passage private_response(
-    struct session *s, const struct message *m, struct pending *p, int64_t now);
+static enum passage private_response(struct session *s, const struct message *m, struct pending *p);
 
 static void learn_from_answer(
     struct session *s, struct pending *p, const struct message *m, const struct jsonrpc_envelope *e)
@@ -936,17 +953,29 @@ static void learn_from_answer(
 	}
 }
 
+/*
+ * Whether an answer with the id of the request cannot be for it: that one was answered before, or the
+ * server has not heard it yet.
+ */
+static bool is_stray(const struct pending *p)
+{
+	if (p->state == PENDING_OWED)
+		return !(p->flags & (PENDING_PULLED | PENDING_EVER_SENT));
+	return p->state != PENDING_CANCELLED;
+}
+
 static enum passage server_response(
-    struct session *s, const struct message *m, const struct jsonrpc_envelope *e, int64_t now)
+    struct session *s, const struct message *m, const struct jsonrpc_envelope *e)
 {
 	struct pending *p = find(s->private, m, e->id);
 
 	if (p)
-		return private_response(s, m, p, now);
+		return private_response(s, m, p);
 	p = find(s->asked, m, e->id);
-	if (p && p->state == PENDING_ANSWERED) {
+	if (p && is_stray(p)) {
 		s->stats.dropped_late++;
-		remove_asked(s, p);
+		if (p->state != PENDING_OWED)
+			finish_asked(s, p);
 		return DROP;
 	}
 	if (m->digest) {
@@ -956,14 +985,14 @@ static enum passage server_response(
 		/* It has been answered for good: nothing more can come for this id. */
 		p = find(s->asked, m, e->id);
 		if (p)
-			remove_asked(s, p);
+			finish_asked(s, p);
 		return DROP;
 	}
 	if (p) {
 		if (p->serial >= s->silent_serial)
 			s->silent_size = 0; /* what went before it was not too large */
 		learn_from_answer(s, p, m, e);
-		remove_asked(s, p);
+		finish_asked(s, p);
 	}
 	return PASS;
 }
@@ -986,7 +1015,7 @@ static enum passage server_cancels(struct session *s, const struct message *m,
 	if (p && p->state == PENDING_OWED)
 		pending_settle(s->served, p, PENDING_CANCELLED);
 	p = find(s->asked, m, *span);
-	if (p && (p->traits & METHOD_LISTEN))
+	if (p && (p->traits & METHOD_LISTEN) && p->state != PENDING_GONE)
 		remove_asked(s, p);
 	return passage;
 }
@@ -1017,13 +1046,13 @@ static enum passage server_notification(struct session *s, const struct message 
 }
 
 static enum passage judge_server(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with)
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with)
 {
 	switch (e->kind) {
 	case JSONRPC_REQUEST:
-		return server_request(s, m, e, now, with);
+		return server_request(s, m, e, with);
 	case JSONRPC_RESPONSE:
-		return server_response(s, m, e, now);
+		return server_response(s, m, e);
 	case JSONRPC_NOTIFICATION:
 		return server_notification(s, m, e, span, with);
 	default:
@@ -1046,7 +1075,7 @@ static void server_malformed(struct session *s, struct message *m)
 	s->stats.dropped_malformed++;
 	if (find(s->private, m, m->envelope.id) && s->phase == PHASE_REPLAY)
 		reject_link(s, REASON_REPLAY, "the replayed initialize got a malformed answer");
-	if (p && p->state == PENDING_OWED) {
+	if (p && p->state == PENDING_OWED && !is_stray(p)) {
 		reason_set(&reason, REASON_NONE, "it is not JSON in UTF-8");
 		struct why *why = why_new(&reason);
 		answer_pending(
@@ -1063,13 +1092,13 @@ static void server_invalid(struct session *s, struct message *m)
 {
 	struct pending *p = find(s->asked, m, m->envelope.id);
 
-	if (!m->envelope.structured || m->digest || (p && p->state == PENDING_ANSWERED) ||
+	if (!m->envelope.structured || m->digest || (p && is_stray(p)) ||
 	    find(s->private, m, m->envelope.id)) {
 		server_malformed(s, m);
 		return;
 	}
 	if (p)
-		remove_asked(s, p);
+		finish_asked(s, p);
 	message_list_push(&s->for_host, m);
 }
 
@@ -1084,7 +1113,7 @@ void session_server_said(struct session *s, struct message *m, int64_t now)
 	} else {
 		bool acknowledges = m->envelope.kind == JSONRPC_NOTIFICATION && !m->digest &&
 		                    (traits_of(m, &m->envelope) & METHOD_ACKNOWLEDGED);
-		m = rebuild(s, m, now, judge_server);
+		m = rebuild(s, m, judge_server);
 		if (m)
 			message_list_push(&s->for_host, m);
 		if (m && acknowledges)
@@ -1112,9 +1141,13 @@ static int64_t next_private_id(void *user)
 	return strtoll(text, NULL, 10);
 }
 
-static void become_ready(struct session *s)
+static void become_ready(struct session *s, int64_t now)
 {
 	s->phase = PHASE_READY;
+	if (s->host_ended) {
+		s->linger_until = clock_add(now, s->opt.linger);
+		s->last_call = false;
+	}
 	s->replay_until = s->offline_check = CLOCK_NEVER;
 	s->is_refused = false;
 	why_release(s->refused);
@@ -1128,7 +1161,7 @@ void session_link_up(struct session *s, int64_t now)
 	s->silent_size = 0;
 	s->private_id = FIRST_PRIVATE_ID;
 	if (!s->replay.initialize) {
-		become_ready(s);
+		become_ready(s, now);
 		return;
 	}
 	s->phase = PHASE_REPLAY;
@@ -1141,10 +1174,8 @@ void session_link_up(struct session *s, int64_t now)
 		reject_link(s, REASON_SETUP, "out of memory");
 }
 
-static enum passage private_response(
-    struct session *s, const struct message *m, struct pending *p, int64_t now)
+static enum passage private_response(struct session *s, const struct message *m, struct pending *p)
 {
-	(void)now;
 	/* A second answer is not for the host either. */
 	if (p->state == PENDING_OWED)
 		pending_settle(s->private, p, PENDING_ANSWERED);
@@ -1155,7 +1186,7 @@ static enum passage private_response(
 		if (!replay_make_rest(&s->replay, next_private_id, s, &s->first) ||
 		    !replay_make_missed(&s->replay, &s->for_host))
 			s->stats.out_of_memory++;
-		become_ready(s);
+		become_ready(s, m->arrived);
 		break;
 	case REPLAY_FAILED:
 		reject_link(s, REASON_REPLAY, "the replayed initialize was answered with an error");
@@ -1178,18 +1209,36 @@ bool session_is_ready(const struct session *s)
 	return s->phase == PHASE_READY;
 }
 
-static void flag_requests(struct session *s, const struct message *m, unsigned flags)
+/* Returns how many requests of the message there still are. */
+static size_t flag_requests(struct session *s, const struct message *m, unsigned flags)
 {
 	struct jsonrpc_envelope e;
-	size_t at = 0;
+	size_t at = 0, count = 0;
 
 	if (m->serial == 0 || m->envelope.kind == JSONRPC_NOTIFICATION)
-		return;
+		return 0;
 	while (next_envelope(m, &at, &e)) {
 		struct pending *p = entry_of(s, m, &e);
+		if (p && p->state == PENDING_OWED)
+			count++;
 		if (p)
 			p->flags |= flags;
 	}
+	return count;
+}
+
+/* A server that resumed its session may have answered what was to be sent again. */
+static struct message *next_queued(struct session *s)
+{
+	struct message *m;
+
+	while ((m = message_list_pop(&s->for_server)) != NULL) {
+		size_t owed = flag_requests(s, m, PENDING_PULLED);
+		if (owed > 0 || m->envelope.kind != JSONRPC_REQUEST)
+			return m;
+		message_free(m);
+	}
+	return NULL;
 }
 
 struct message *session_next_for_server(struct session *s)
@@ -1198,13 +1247,11 @@ struct message *session_next_for_server(struct session *s)
 		return NULL;
 	struct message *m = message_list_pop(&s->first);
 	if (!m && s->phase == PHASE_READY)
-		m = message_list_pop(&s->for_server);
+		m = next_queued(s);
 	if (s->for_server.count == 0)
 		s->refusals = 0;
-	if (m) {
-		flag_requests(s, m, PENDING_PULLED);
+	if (m)
 		s->on_link++;
-	}
 	return m;
 }
 
@@ -1445,6 +1492,8 @@ static void collect_kept(struct session *s, struct message_list *again)
 
 	for (struct pending *p = pending_first_owed(s->asked); p; p = p->next) {
 		struct message *m = unkeep(s, p->batch ? &p->batch->kept : &p->kept);
+		if (p->flags & PENDING_SENT)
+			p->flags |= PENDING_RESENT;
 		p->flags &= ~PENDING_LINK_FLAGS;
 		if (!m)
 			continue;
@@ -1458,11 +1507,15 @@ static void collect_kept(struct session *s, struct message_list *again)
 	}
 }
 
-/* Whether a message that waits has a use on another link. */
+/* Whether a message that waits, or something in it, has a use on another link. */
 static bool goes_on(struct session *s, const struct message *m, struct charge c)
 {
+	bool charged = c.serial && m->serial == c.serial;
+	bool is_batch = m->envelope.kind == JSONRPC_BATCH;
 	size_t at = 0;
 
+	if (m->serial == 0)
+		return false; /* ours, for that link only */
 	switch (m->envelope.kind) {
 	case JSONRPC_RESPONSE:
 		s->stats.dropped_unsent++; /* whoever asked is gone */
@@ -1470,7 +1523,7 @@ static bool goes_on(struct session *s, const struct message *m, struct charge c)
 	case JSONRPC_NOTIFICATION:
 		if (traits_of(m, &m->envelope) & METHOD_CANCELLED)
 			return false; /* what it cancels went with the link */
-		if (m->links < 2 && !(c.serial && m->serial == c.serial))
+		if (m->links < 2 && !charged)
 			return true;
 		if (traits_of(m, &m->envelope) & METHOD_INITIALIZED)
 			note_initialized(s, m); /* from now on it is part of the replay */
@@ -1478,19 +1531,17 @@ static bool goes_on(struct session *s, const struct message *m, struct charge c)
 			s->stats.dropped_charged++;
 		return false;
 	default:
-		return m->serial > 0 && next_owed(s, m, &at) != NULL;
+		return next_owed(s, m, &at) != NULL || (is_batch && m->links < 2 && !charged);
 	}
 }
 
-static enum passage judge_old_response(struct session *s, const struct message *m,
-    const struct jsonrpc_envelope *e, int64_t now, struct jsonrpc_span *span, struct buf *with)
+/* The same of the elements of a batch. */
+static enum passage judge_returned(struct session *s, const struct message *m,
+    const struct jsonrpc_envelope *e, struct jsonrpc_span *span, struct buf *with)
 {
-	(void)s;
-	(void)m;
-	(void)now;
-	(void)span;
-	(void)with;
-	return e->kind == JSONRPC_RESPONSE ? DROP : PASS;
+	if (e->kind == JSONRPC_RESPONSE || (traits_of(m, e) & METHOD_CANCELLED))
+		return DROP;
+	return judge_owed(s, m, e, span, with);
 }
 
 static void move_waiting(struct session *s, struct message_list *from, struct message_list *to,
@@ -1504,7 +1555,7 @@ static void move_waiting(struct session *s, struct message_list *from, struct me
 			continue;
 		}
 		if (m->envelope.kind == JSONRPC_BATCH)
-			m = rebuild_batch(s, m, now, judge_old_response);
+			m = rebuild_batch(s, m, judge_returned);
 		if (!m)
 			continue;
 		start_waiting(s, m, now);
@@ -1562,7 +1613,7 @@ void session_link_down(struct session *s, const struct reason *reason, int64_t n
 	move_waiting(s, &s->returned, &waiting, c, now);
 	move_waiting(s, &s->for_server, &waiting, c, now);
 	s->for_server = waiting;
-	pending_forget_settled(s->asked);
+	pending_outlive_link(s->asked);
 	cancel_at_host(s, reason->text);
 	session_attempt_failed(s, reason);
 }
@@ -1591,11 +1642,16 @@ static void answer_message(struct session *s, const struct message *m, struct wh
 		answer_pending(s, p, lost_kind(p), (struct due_extra){.why = why});
 }
 
-/* A subscription that was alive waits as long as it takes; so does "initialized". */
-static bool is_patient(struct session *s, const struct message *m, bool refused)
+/*
+ * A subscription that was alive waits as long as it takes; so do "initialized" and, unless the host has
+ * left, server/discover. An answer to the link that is being made lives and dies with it.
+ */
+static bool is_patient(const struct session *s, const struct message *m, bool refused)
 {
 	size_t at = 0;
 
+	if (m->envelope.kind == JSONRPC_RESPONSE)
+		return s->phase == PHASE_REPLAY;
 	if (m->envelope.kind == JSONRPC_NOTIFICATION)
 		return (traits_of(m, &m->envelope) & METHOD_INITIALIZED) != 0;
 	struct pending *p = next_owed(s, m, &at);
@@ -1603,7 +1659,7 @@ static bool is_patient(struct session *s, const struct message *m, bool refused)
 		return false;
 	if (p->traits & METHOD_LISTEN)
 		return !refused || (p->flags & PENDING_LIVE);
-	return !refused && (p->traits & METHOD_DISCOVER);
+	return !refused && !s->impatient && (p->traits & METHOD_DISCOVER);
 }
 
 /* Answers or drops what has waited since before ${until}; refused: all that cannot wait. */
@@ -1626,7 +1682,14 @@ static void empty_queue(struct session *s, int64_t until, bool refused, struct w
 			s->stats.dropped_unsent++;
 		else
 			answer_message(s, m, why);
-		message_free(m);
+		/* Something else in a batch may wait on. */
+		bool waits = m->envelope.kind == JSONRPC_BATCH && m->waits_since > until;
+		if (waits && (m = rebuild_batch(s, m, judge_owed)) != NULL) {
+			start_waiting(s, m, m->waits_since);
+			message_list_push(&rest, m);
+		} else if (!waits) {
+			message_free(m);
+		}
 	}
 	s->for_server = rest;
 }
@@ -1673,11 +1736,18 @@ void session_cancel_all(struct session *s, int64_t now)
 
 /* --- time -------------------------------------------------------------- */
 
-/* The linger time is over: what is owed is answered here, and cancelled at the server. */
+/*
+ * The linger time is over: what is owed is answered here, and cancelled at the server. But first the
+ * link may take once more what is queued: with no linger time at all it has not been asked yet.
+ */
 static void end_linger(struct session *s)
 {
 	struct pending *next;
 
+	if (!s->last_call && s->for_server.count > 0) {
+		s->last_call = true;
+		return;
+	}
 	s->lingered = true;
 	drop_queue(s);
 	for (struct pending *p = pending_first_owed(s->asked); p; p = next) {
@@ -1691,10 +1761,13 @@ static void end_linger(struct session *s)
 
 static void time_out_request(struct session *s, struct pending *p)
 {
-	if (!(p->flags & PENDING_PULLED))
-		unqueue(s, p->serial); /* the others of its batch came with it and are over too */
+	bool waits = !(p->flags & PENDING_PULLED);
+	uint64_t serial = p->serial;
+
 	cancel_at_server(s, p, "the request timed out", false);
 	answer_pending(s, p, DUE_TIMEOUT, (struct due_extra){0});
+	if (waits)
+		unqueue(s, serial);
 }
 
 /* The oldest owed request that the request timeout is for. */
@@ -1707,16 +1780,35 @@ static struct pending *oldest_timed(const struct session *s)
 	return p;
 }
 
+/*
+ * Whether there is a message that a link must be waited for. Requests count where they are owed, so a
+ * subscription does not.
+ */
+static bool needs_link(const struct session *s)
+{
+	for (const struct message *m = s->for_server.head; m; m = m->next) {
+		bool ours = m->serial == 0, request = m->envelope.kind == JSONRPC_REQUEST;
+		if (!ours && !request && !(s->impatient && is_patient(s, m, false)))
+			return true;
+	}
+	return false;
+}
+
 static bool all_is_done(const struct session *s)
 {
 	if (pending_owed(s->asked) > s->listens)
 		return false;
 	if (s->lingered)
 		return true;
-	/* A subscription that waits for a link to be made again is nothing to wait for. */
-	return s->on_link == 0 && s->first.count == 0 &&
-	       (s->for_server.count == 0 ||
-	           (s->phase == PHASE_OFFLINE && s->for_server.count <= s->listens));
+	if (s->phase != PHASE_READY)
+		return !needs_link(s);
+	return s->on_link == 0 && s->first.count == 0 && s->for_server.count == 0;
+}
+
+/* The host has left: while there is a link, the linger time counts. */
+static bool is_lingering(const struct session *s)
+{
+	return s->host_ended && s->phase == PHASE_READY && !all_is_done(s);
 }
 
 void session_tick(struct session *s, int64_t now)
@@ -1728,19 +1820,24 @@ void session_tick(struct session *s, int64_t now)
 		time_out_request(s, p);
 	if (s->phase == PHASE_REPLAY && now >= s->replay_until)
 		reject_link(s, REASON_REPLAY, "the replayed initialize was not answered in time");
+	if (now >= s->patience_until) {
+		s->impatient = true;
+		s->patience_until = CLOCK_NEVER;
+		s->offline_check = now;
+	}
 	if (s->phase != PHASE_READY && now >= s->offline_check)
 		empty_queue(s, now - s->opt.offline_timeout, false, s->offline);
-	if (s->host_ended && !s->lingered && now >= s->linger_until && !all_is_done(s))
+	if (now >= s->linger_until && is_lingering(s))
 		end_linger(s);
 }
 
 int64_t session_deadline(const struct session *s)
 {
 	const struct pending *p = oldest_timed(s);
-	int64_t at = CLOCK_NEVER;
+	int64_t at = s->patience_until;
 
-	if (s->host_ended && !s->lingered && !all_is_done(s))
-		at = s->linger_until;
+	if (is_lingering(s))
+		at = clock_min(at, s->linger_until);
 	if (p)
 		at = clock_min(at, clock_add(p->arrived, s->opt.request_timeout));
 	if (s->phase == PHASE_REPLAY && s->rejects.kind == REASON_NONE)

@@ -52,7 +52,9 @@ struct session_options {
 	uint64_t
 	    max_message;    /* bytes, host to server: told in errors only, the intake enforces it */
 	uint64_t max_reply; /* bytes, server to host */
-	int64_t linger;     /* ms to wait for owed answers after the host's input ended; 0 = none */
+	int64_t
+	    linger; /* ms to wait for owed answers, while there is a link, after the host's input
+	                   ended; 0 = none */
 	int64_t offline_timeout; /* ms a message may wait for a link; 0 = none */
 	int64_t request_timeout; /* ms until a request is answered with an error; 0 = never */
 	int64_t replay_timeout;  /* ms for the answer to a replayed initialize; 0 = no limit */

@@ -30,7 +30,7 @@ struct tally {
 struct on_link {
 	unsigned number;
 	bool open, ready, strict;
-	int64_t opened_at, carried_at;
+	int64_t opened_at, ready_at, carried_at;
 	uint64_t replay; /* number of the initialize that must be replayed, 0 = none */
 	enum reason_kind rejected;
 	bool replay_heard;
@@ -53,6 +53,10 @@ static struct book {
 
 	struct on_link link;
 	bool drained, ended, ended_drained, stopped, closing;
+	bool closed_ready; /* there was a link of use when closing began */
+	bool ever_lingered;
+	size_t ready_links;
+	unsigned over_link; /* its linger time was over at the step before */
 	int64_t ended_at, last_taken;
 	bool owed_unsure; /* both happened at once */
 	bool owed_failed; /* a request that was owed at the end got no answer of the server */
@@ -245,14 +249,26 @@ static bool is_private_range(const char *id)
 	return id[0] != '"' && strtod(id, NULL) > 2147480000.0 && strtod(id, NULL) < 2147483648.0;
 }
 
+static bool is_this_link(unsigned link)
+{
+	return book.link.open && link == book.link.number;
+}
+
+/* What was answered by the bridge, or cancelled, holds its id while the link lives. */
+static bool holds_id(const struct said *s)
+{
+	if (s->cancelled)
+		return is_this_link(s->cancelled_link);
+	return is_open(s) || s->resumed || (s->ours && is_this_link(s->ours_link));
+}
+
 bool check_in_use(const char *id)
 {
 	if (is_private_range(id) || is_stained(id))
 		return true;
 	for (size_t i = 1; i <= book.said_count; i++) {
 		const struct said *s = &book.said[i];
-		if (s->what == A_REQUEST && s->taken && (is_open(s) || s->ours || s->cancelled) &&
-		    same_id(s->id, id))
+		if (s->what == A_REQUEST && s->taken && holds_id(s) && same_id(s->id, id))
 			return true;
 	}
 	return false;
@@ -292,6 +308,17 @@ static struct said *open_by_id(const char *id, int64_t at)
 	return NULL;
 }
 
+/* The latest one: it has the id now. */
+static struct said *last_open_by_id(const char *id, int64_t at)
+{
+	for (size_t i = book.said_count; i > 0; i--) {
+		struct said *s = &book.said[i];
+		if (is_open(s) && s->at <= at && same_id(s->id, id))
+			return s;
+	}
+	return NULL;
+}
+
 static void take_cancel(uint64_t n)
 {
 	const struct said *wanted = check_said(n);
@@ -301,7 +328,8 @@ static void take_cancel(uint64_t n)
 		if (!is_open(s) || !same_id(s->id, wanted->id))
 			continue;
 		s->cancelled = true;
-		s->gone = !book.link.open && !s->batch && s->begun == 0 && book.drained;
+		s->cancelled_link = book.link.number;
+		s->gone = !book.link.open && s->begun == 0 && book.drained;
 	}
 }
 
@@ -314,6 +342,8 @@ static void take_one(uint64_t n, size_t size, bool in_use)
 	s->taken = true;
 	s->at = scene.now;
 	s->waits = book.link.ready ? -1 : scene.now;
+	s->pong_due = (s->traits & METHOD_PING) && !s->batch && !s->large && book.initialize &&
+	              !book.unsure && !book.gave_up && !book.link.ready && book.drained;
 	if (s->what == A_NOTIFICATION && s->to)
 		take_cancel(s->to);
 	if (s->what == A_RESPONSE) {
@@ -322,6 +352,10 @@ static void take_one(uint64_t n, size_t size, bool in_use)
 	}
 	if (s->traits & METHOD_INITIALIZED)
 		book.initialized = n;
+	for (uint64_t i = 1; i < n && s->what == A_REQUEST; i++) {
+		if (book.said[i].resumed && same_id(book.said[i].id, s->id))
+			check_stain(s->id); /* its second answer may be taken for this one's */
+	}
 }
 
 void check_taken(uint64_t first, unsigned count)
@@ -416,6 +450,8 @@ static void got_answer(struct told *t, const struct check_element *e)
 		return;
 	}
 	if (is_stained(s->id)) {
+		if (t->resumed && last_open_by_id(t->id, t->handed_at))
+			s = last_open_by_id(t->id, t->handed_at);
 		s->theirs++;
 		return;
 	}
@@ -472,14 +508,35 @@ static bool waited_enough(const struct said *s)
 	return s->waits >= 0 && scene.now >= clock_add(s->waits, scene.offline_timeout);
 }
 
+/* When the linger time of the link there is ends. */
+static int64_t linger_end(void)
+{
+	if (!book.ended || !book.link.ready)
+		return CLOCK_NEVER;
+	return clock_add(
+	    book.ended_at > book.link.ready_at ? book.ended_at : book.link.ready_at, scene.linger);
+}
+
 static bool lingered(void)
 {
-	return book.ended && scene.now >= clock_add(book.ended_at, scene.linger);
+	book.ever_lingered = book.ever_lingered || scene.now >= linger_end();
+	return book.ever_lingered;
+}
+
+/* After the end, without a link, nothing waits longer than this. */
+static int64_t patience_end(const struct said *s)
+{
+	int64_t wait = scene.linger > scene.offline_timeout ? scene.linger : scene.offline_timeout;
+
+	if (!book.ended || s->waits < 0)
+		return CLOCK_NEVER;
+	return clock_add(book.ended_at > s->waits ? book.ended_at : s->waits, wait);
 }
 
 static void judge_link_lost(const struct said *s)
 {
-	bool over = book.refused || book.was_refused || book.gave_up || !book.drained;
+	bool over =
+	    book.refused || book.was_refused || book.gave_up || !book.drained || book.unsure;
 
 	if (s->begun == 0)
 		check_fail("-31001 for a request that was never begun: %s", s->text);
@@ -500,8 +557,10 @@ static void judge_no_link(const struct said *s)
 		return;
 	if (!waited_enough(s) && !book.unsure)
 		check_fail("-31002 before the offline time was over: %s", s->text);
-	if (is_patient(s) && !s->batch)
+	if (is_patient(s) && !s->batch && !book.ended)
 		check_fail("-31002 for a request that waits for ever: %s", s->text);
+	if ((s->traits & METHOD_LISTEN) && !s->batch)
+		check_fail("-31002 for a subscription: %s", s->text);
 }
 
 static void judge_timeout(const struct said *s)
@@ -545,6 +604,7 @@ static void got_our_answer(const struct check_element *e, const char *id)
 	if (!s)
 		check_fail("an answer to no open request: %.*s", (int)e->len, e->text);
 	s->ours++;
+	s->ours_link = book.link.number;
 	s->code = code;
 	if (book.stopped)
 		return; /* what the server says goes nowhere any more */
@@ -562,10 +622,15 @@ static void got_our_answer(const struct check_element *e, const char *id)
 	if (s->answered && !is_stained(s->id) && !check_told(s->answer)->large &&
 	    code != ANSWER_NOT_JSONRPC)
 		check_fail("the server's answer was here, but the host got ours: %s", s->text);
-	if (code == ANSWER_NOT_JSONRPC)
+	if (code == ANSWER_NOT_JSONRPC) {
+		if (!s->may_be_used && !is_stained(id))
+			check_fail("its id is free, but was refused: %s", s->text);
 		return;
+	}
 	if (is_stained(id))
 		return;
+	if (s->pong_due)
+		check_fail("%d for a ping that the bridge answers: %s", code, s->text);
 	judge_delivered(s, e);
 	switch (code) {
 	case ANSWER_LINK_LOST:
@@ -698,8 +763,12 @@ static void expect_missed(const struct told *t)
 static void become_ready(void)
 {
 	book.link.ready = true;
+	book.link.ready_at = scene.now;
 	book.ever_ready = true;
+	book.ready_links++;
 	book.refused = false;
+	for (size_t i = 1; i <= book.said_count; i++)
+		book.said[i].expired = book.said[i].expired || waited_enough(&book.said[i]);
 }
 
 static void received_replay(const struct told *t)
@@ -738,6 +807,8 @@ static void learn(const struct told *t, const struct said *s, bool alone)
 {
 	if (t->error || t->invalid || t->malformed || t->large || s->batch || !alone || s->ours > 0)
 		return;
+	if (s->size > SESSION_KEPT_ONE_MAX)
+		return; /* too large to be remembered */
 	if ((!book.drained || is_stained(s->id) || s->cancelled) && (s->traits & REMEMBERED)) {
 		book.unsure = true;
 		return;
@@ -771,6 +842,17 @@ static void received_answer(uint64_t m, bool alone)
 		book.unsure = book.unsure || (s && (s->traits & REMEMBERED));
 		return;
 	}
+	if (t->resumed) {
+		s->resumed = true;
+		if (is_open(s) && !s->batch && !book.link.ready && book.drained)
+			s->done_link = t->link;
+		for (size_t i = t->answers + 1; i <= book.said_count; i++) {
+			if (book.said[i].what == A_REQUEST && same_id(book.said[i].id, t->id))
+				check_stain(t->id); /* it may be taken as the answer to that one */
+		}
+	}
+	if (s->answered || s->answered_late)
+		return; /* to what it heard on another link */
 	s->answered = book.drained && !t->malformed;
 	s->answered_late = !book.drained;
 	s->answer = m;
@@ -880,7 +962,10 @@ void check_attempt(bool command)
 
 void check_closing(unsigned code)
 {
-	book.closing = book.closing || code == 1000;
+	if (code == 1000 && !book.closing) {
+		book.closing = true;
+		book.closed_ready = book.link.ready;
+	}
 	if (code != 1000 && book.link.open && !book.link.ready && book.link.rejected == REASON_NONE)
 		book.link.rejected = REASON_REPLAY;
 }
@@ -923,7 +1008,7 @@ void check_link_down(const struct reason *reason, bool was_up)
 		l->rejected = r.kind;
 	for (size_t i = 1; i <= book.said_count; i++) {
 		struct said *s = &book.said[i];
-		if (is_open(s) && s->waits < 0)
+		if (s->waits < 0 && (is_open(s) || (s->what == A_NOTIFICATION && s->begun == 0)))
 			s->waits = scene.now;
 	}
 	if (was_up && l->carried_at >= 0 && scene.now - l->carried_at >= 5000) {
@@ -1015,10 +1100,12 @@ static void heard_ours(
 		id = jsonrpc_find(text, len, "id");
 		snprintf(raw, sizeof raw, "%.*s", (int)id.len, text + id.at);
 		for (size_t i = 1; i <= book.told_count; i++) {
-			const struct told *t = &book.told[i];
-			if (t->what == A_REQUEST && t->link == link && t->handed &&
-			    same_id(t->id, raw))
+			struct told *t = &book.told[i];
+			if (t->what == A_REQUEST && t->link == link && t->handed && !t->refused &&
+			    same_id(t->id, raw)) {
+				t->refused = true;
 				return;
+			}
 		}
 		check_fail("the bridge answers what this link never asked: %.*s", (int)len, text);
 	}
@@ -1111,6 +1198,8 @@ static void heard_request(unsigned link, struct said *s)
 		check_fail("heard twice: %s", s->text);
 	if (s->heard > 0 && (s->traits & METHOD_DISCOVER))
 		check_fail("server/discover was heard twice");
+	if (s->done_link == link && !is_stained(s->id))
+		check_fail("answered, and heard after that: %s", s->text);
 	if (s->gone)
 		check_fail("cancelled before it left, but heard: %s", s->text);
 	if (s->ours > 0 &&
@@ -1118,6 +1207,24 @@ static void heard_request(unsigned link, struct said *s)
 	        s->code == 0) &&
 	    !is_stained(s->id))
 		check_fail("answered with %d and heard after that: %s", s->code, s->text);
+}
+
+/* Answers to this link, of the host or in its place, are not overtaken, either. */
+static void check_answers(unsigned link, const struct said *s)
+{
+	for (size_t i = book.told_count; i > 0 && book.told[i].link == link; i--) {
+		const struct told *t = &book.told[i];
+		if (t->what == A_REQUEST && t->large && t->handed && !t->refused &&
+		    t->handed_at < s->at)
+			check_fail("not refused: %s", t->text);
+	}
+	for (size_t i = s->first; i > 0 && !scene.reply_twice; i--) {
+		const struct said *r = &book.said[i];
+		if (r->what == A_RESPONSE && r->at < s->at && r->heard == 0 && !r->again &&
+		    !r->large && !r->batch && check_told(r->to)->link == link &&
+		    !check_told(r->to)->withdrawn)
+			check_fail("not heard: %s", r->text);
+	}
 }
 
 static void heard_cancel(unsigned link, const struct said *s)
@@ -1150,6 +1257,7 @@ bool check_server_heard(unsigned link, uint64_t n, const char *text, size_t len,
 	if (l->replay && !l->ready && l->strict)
 		check_fail("heard before the replay was answered: %s", s->text);
 	end_of_replay();
+	check_answers(link, s);
 	if (first_of_message && s->what != A_RESPONSE && !s->batch) {
 		if (n <= l->last)
 			check_fail("out of order: %s", s->text);
@@ -1194,8 +1302,12 @@ static void check_waiting(const struct said *s)
 	if (scene.request_timeout && scene.now >= s->at + scene.request_timeout &&
 	    !(s->traits & METHOD_LISTEN))
 		check_fail("not answered at the end of the request time: %s", s->text);
-	if (lingered() && !(s->traits & METHOD_LISTEN))
+	/* For one more turn the link may take what is queued. */
+	if (scene.now >= linger_end() && book.over_link == book.link.number && !book.unsure &&
+	    !(s->traits & METHOD_LISTEN))
 		check_fail("not answered at the end of the linger time: %s", s->text);
+	if (!book.link.ready && scene.now >= patience_end(s) && !(s->traits & METHOD_LISTEN))
+		check_fail("not answered long after the end of the input: %s", s->text);
 }
 
 static void check_tally(const struct tally *t, const char *what, size_t i)
@@ -1218,6 +1330,7 @@ static void check_taken_back(void)
 void check_step(bool drained)
 {
 	book.drained = drained;
+	(void)lingered();
 	book.was_refused = book.refused;
 	if (!drained || book.stopped)
 		return;
@@ -1226,6 +1339,7 @@ void check_step(bool drained)
 		book.first_open++;
 	for (size_t i = book.first_open; i <= book.said_count; i++)
 		check_waiting(&book.said[i]);
+	book.over_link = scene.now >= linger_end() ? book.link.number : 0;
 	for (size_t i = 0; i < LISTS && !book.unsure; i++)
 		check_tally(&book.lists[i], "a changed list", i);
 	for (size_t i = 0; i < URIS && !book.unsure; i++)
@@ -1243,7 +1357,12 @@ bool check_is_over(void)
 
 bool check_is_ready(void)
 {
-	return book.link.ready;
+	return book.link.ready || (book.unsure && book.link.open);
+}
+
+bool check_is_unsure(void)
+{
+	return book.unsure;
 }
 
 unsigned check_owed(void)
@@ -1291,10 +1410,30 @@ void check_kept(size_t in_flight, size_t of_server, size_t queued)
 		check_fail("%zu messages do not leave", queued);
 }
 
+void check_reconnects(size_t count)
+{
+	size_t links = book.ready_links;
+
+	if (!book.unsure && count != (links > 0 ? links - 1 : 0))
+		check_fail("%zu reconnects are counted, %zu links were of use", count, links);
+}
+
 void check_quiet(void)
 {
 	const struct on_link *l = &book.link;
 
+	for (size_t i = 1; i <= book.said_count && !book.gave_up && l->ready; i++) {
+		const struct said *s = &book.said[i];
+		if (s->what == A_NOTIFICATION && s->begun == 0 && !s->to && !s->large &&
+		    !s->expired && !book.unsure)
+			check_fail("it never left: %s", s->text);
+	}
+	for (size_t i = 1; i <= book.told_count; i++) {
+		const struct told *t = &book.told[i];
+		if (t->what == A_REQUEST && t->large && t->handed && !t->refused && l->ready &&
+		    t->link == l->number)
+			check_fail("the server waits for ever: %s", t->text);
+	}
 	if (book.nulls != book.nulls_expected)
 		check_fail("%llu answers without id are missing",
 		    (unsigned long long)(book.nulls_expected - book.nulls));
@@ -1319,6 +1458,22 @@ static bool may_exit(void)
 	return false;
 }
 
+/* What waits for a link may wait longer; what has one leaves with it, if it can. */
+static void check_nothing_waits(void)
+{
+	bool had_link = book.link.ready || book.closed_ready || book.ever_lingered;
+
+	if (had_link && !(scene.smooth && book.closed_ready))
+		return;
+	for (size_t i = 1; i <= book.said_count; i++) {
+		const struct said *s = &book.said[i];
+		if (s->what == A_NOTIFICATION && s->taken && !s->to && !s->large && s->begun == 0 &&
+		    !(s->traits & METHOD_INITIALIZED) &&
+		    (had_link ? s->waits < 0 : !waited_enough(s)))
+			check_fail("the bridge left although this waits: %s", s->text);
+	}
+}
+
 void check_outcome(bool complete)
 {
 	if (book.gave_up) {
@@ -1332,6 +1487,7 @@ void check_outcome(bool complete)
 		check_fail("the bridge left by itself");
 	if (check_owed() > 0)
 		check_fail("the bridge left although something is owed");
+	check_nothing_waits();
 	if (book.ended_drained && !book.owed_unsure && complete == book.owed_failed)
 		check_fail("called %s, but it was not so", complete ? "complete" : "failed");
 }

@@ -30,10 +30,14 @@ struct said {
 	bool again;       /* not the first answer to its request */
 	bool taken;       /* the bridge has it */
 	bool may_be_used; /* its id may rightly be refused */
-	bool cancelled, gone;  /* gone: cancelled before it could leave */
+	bool cancelled, gone; /* gone: cancelled before it could leave */
+	unsigned cancelled_link;
+	bool pong_due;         /* a ping that the bridge must answer itself */
+	bool expired;          /* it waited for its offline time */
 	int64_t at;            /* when it was taken */
 	int64_t waits;         /* since when it waits for a link, -1 = it does not */
 	unsigned ours, theirs; /* answers the host got */
+	unsigned ours_link;    /* the latest that ours can be of */
 	int code;              /* of ours */
 	bool said_no;          /* ours said that it was not delivered */
 	unsigned heard;        /* how often a server got it whole */
@@ -45,6 +49,8 @@ struct said {
 	bool
 	    answered; /* its first answer was handed to the bridge, which had nothing left to tell */
 	bool answered_late; /* ... or had */
+	bool resumed;       /* the answer was to what an earlier link had sent */
+	unsigned done_link; /* ... and came before this link could hear it again */
 	uint64_t answer;    /* its mark */
 	unsigned cancels_heard;
 };
@@ -58,7 +64,9 @@ struct told {
 	unsigned link;
 	uint64_t answers; /* number of the request; 0 = nobody's */
 	bool again, private, malformed, invalid, large, error, acknowledges, cancels;
-	bool handed; /* the bridge got it */
+	bool resumed; /* answers what an earlier link has heard */
+	bool refused; /* the bridge answered it with an error */
+	bool handed;  /* the bridge got it */
 	int64_t handed_at;
 	unsigned seen;   /* by the host */
 	bool answered;   /* by the host */
@@ -108,10 +116,12 @@ unsigned check_owed(void);
 const char *check_first_owed(void); /* the text of one of them */
 void check_quiet(void);             /* nothing is owed: whatever must have happened has */
 void check_kept(size_t in_flight, size_t of_server, size_t queued); /* by the bridge, then */
+void check_reconnects(size_t count);                                /* as it counts them */
 void check_outcome(bool complete);
 
-bool check_is_over(void);  /* the bridge has rightly given up */
-bool check_is_ready(void); /* there is a link of use */
+bool check_is_over(void);   /* the bridge has rightly given up */
+bool check_is_ready(void);  /* there is a link of use, as far as can be known */
+bool check_is_unsure(void); /* it cannot be known what the bridge replays, or whether it does */
 bool check_in_use(const char *id);
 
 /* The top-level number under ${key}, 0 = none. */

@@ -37,15 +37,14 @@ void link_random(void *bytes, size_t len)
 	random_bytes(bytes, len);
 }
 
-struct link *link_new(const struct link_options *options)
+struct link *link_new(size_t max_message)
 {
 	struct link *l = calloc(1, sizeof *l);
 
 	if (!l)
 		abort();
-	l->opt = *options;
 	l->stats.ping_rtt_us = -1;
-	intake_init(&l->intake, options->max_message);
+	intake_init(&l->intake, max_message);
 	return l;
 }
 
@@ -73,6 +72,12 @@ const struct link_stats *link_stats(const struct link *l)
 	return &l->stats;
 }
 
+const struct report *link_report(const struct link *l)
+{
+	(void)l;
+	return NULL;
+}
+
 static bool is_up(const struct link *l)
 {
 	return l->state == LINK_OPEN || l->state == LINK_CLOSING;
@@ -91,11 +96,13 @@ static void go_down(struct link *l)
 	l->state = LINK_DOWN;
 }
 
-void link_connect(struct link *l, const struct headers *headers, int64_t now)
+void link_connect(
+    struct link *l, const struct link_options *options, const struct headers *headers, int64_t now)
 {
 	bool failed;
 
 	(void)headers;
+	l->opt = *options;
 	check_attempt(false);
 	note("link: connecting");
 	outbox_free(l->outbox);

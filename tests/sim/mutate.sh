@@ -27,11 +27,23 @@ tls-rule outbox.c s/o->tls ? o->shown : o->accepted/o->accepted/
 three-links session.c s/if (p->links >= 2 && !(p->flags & PENDING_LIVE))/if (p->links >= 3)/
 late-answer session.c s/^\tif (is_on_link(s, p))$/\tif (false)/
 delivered session.c s/is_on_link(s, p) ? ANSWER_MAYBE_SENT : delivered_of(p)/delivered_of(p)/
+late-on-next-link session.c s/pending_outlive_link(s->asked)/pending_forget_settled(s->asked)/
+lost-and-late session.c /^static void answer_pending/,/^}/s/settle_asked(s, p, PENDING_GONE)/remove_asked(s, p)/
+heard-twice-answered-twice session.c /^static void finish_asked/,/^}/s/if (p->flags & PENDING_RESENT)/if (false)/
+id-held session.c s/(p && p->state != PENDING_GONE)/p/
+answered-and-resent session.c s/if (owed > 0 || m->envelope.kind != JSONRPC_REQUEST)/if (true || owed)/
+ping-refused session.c s/!s->gave_up && s->replay.initialize/!is_hopeless(s) \&\& s->replay.initialize/
+our-error-dropped session.c s/return s->phase == PHASE_REPLAY;/return false;/
+linger-without-link session.c s/return s->host_ended && s->phase == PHASE_READY && /return s->host_ended \&\& /
+no-last-call session.c s/if (!s->last_call && /if (false \&\& /
+discover-for-ever session.c s/return !refused && !s->impatient && /return !refused \&\& /
 old-question session.c /^static void cancel_at_host/,/^}/s/pending_settle(s->served, p, PENDING_CANCELLED)/pending_remove(s->served, p)/
 wrong-id session.c /^static enum passage host_responds/,/^}/s/? CHANGE : DROP/? PASS : DROP/
 taken-back session.c /^static enum passage server_cancels/,/^}/s/pending_settle(s->served, p, PENDING_CANCELLED)/pending_remove(s->served, p)/
-not-renamed session.c s/return give_fresh_id(s, id, len, with, now) ? CHANGE : DROP;/return PASS;/
-old-answer-in-batch session.c s/return e->kind == JSONRPC_RESPONSE ? DROP : PASS;/return PASS;/
+not-renamed session.c s/return give_fresh_id(s, id, len, with) ? CHANGE : DROP;/return PASS;/
+old-answer-in-batch session.c s/if (e->kind == JSONRPC_RESPONSE || (traits_of(m, e) & METHOD_CANCELLED))/if (traits_of(m, e) \& METHOD_CANCELLED)/
+cancelled-in-batch session.c s/return e->kind != JSONRPC_REQUEST || (p && p->state == PENDING_OWED) ? PASS : DROP;/return e->kind != JSONRPC_REQUEST || p ? PASS : DROP;/
+batch-lost session.c s/ || (is_batch && m->links < 2 && !charged);/;/
 private-collision session.c s/} while (pending_find(s->asked, text, (size_t)len) ||/} while (/
 private-answer session.c s/^\tif (s->phase != PHASE_REPLAY || s->rejects.kind != REASON_NONE)$/\tif (s->phase == PHASE_READY) return PASS; else if (s->phase != PHASE_REPLAY)/
 replay-not-awaited session.c s/if (!m && s->phase == PHASE_READY)/if (!m)/
@@ -41,10 +53,10 @@ no-level replay.c s/if (r->level && /if (false \&\& /
 no-list-changed session.c s/!replay_make_missed(&s->replay, &s->for_host)/false/
 order session.c s/^\t\tmessage_list_push(to, m);$/\t\tmessage_list_push_front(to, m);/
 cancel-on-next-link session.c s/return false; \/\* what it cancels went with the link \*\//return true;/
-cancelled-but-sent session.c s/^\t\tunqueue(s, p->serial);$/\t\t;/
+cancelled-but-sent session.c /^static bool host_cancels/,/^}/s/^\tunqueue(s, serial);$/\t;/
 offline-time session.c s/clock_add(m->waits_since, s->opt.offline_timeout)/clock_add(m->waits_since, s->opt.offline_timeout + 2)/
 offline-clock-of-the-sent session.c s/^\t\tm->waits_since = -1; .*$//
-linger-spin session.c s/ && !s->lingered && !all_is_done(s))$/ \&\& !s->lingered)/
+linger-spin session.c s/ && s->phase == PHASE_READY && !all_is_done(s);/ \&\& s->phase == PHASE_READY;/
 request-time session.c s/clock_add(p->arrived, s->opt.request_timeout) <= now/clock_add(p->arrived, s->opt.request_timeout) < now/
 gone-too-early session.c s/if (s->initialize_answered || s->host_ended ||/if (true ||/
 refused-waits session.c s/empty_queue(s, now - s->opt.offline_timeout, true, s->refused);/;/

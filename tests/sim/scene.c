@@ -76,6 +76,7 @@ static void draw_server(void)
 	scene.malformed = rarely(200);
 	scene.invalid = rarely(150);
 	scene.large_reply = rarely(200);
+	scene.large_asks = rarely(1000);
 	scene.error = some(200);
 	scene.asks = some(400);
 	scene.tells = some(300);
@@ -86,6 +87,7 @@ static void draw_server(void)
 	scene.replay_error = rarely(300);
 	scene.replay_never = rarely(300);
 	scene.greets = some(500);
+	scene.resumes = rarely(600);
 }
 
 static void draw_network(void)
@@ -113,6 +115,9 @@ void scene_draw(uint64_t seed)
 	draw_host();
 	draw_server();
 	draw_network();
+	scene.smooth = scene.breaks_bytes + scene.breaks_time + scene.closes + scene.spoils +
+	                   scene.silent + scene.blocks + scene.sleeps ==
+	               0;
 }
 
 void scene_calm(void)
@@ -123,6 +128,7 @@ void scene_calm(void)
 	scene.breaks_bytes = scene.breaks_time = scene.silent = scene.closes = scene.spoils = 0;
 	scene.late = scene.never = scene.twice = scene.wrong_id = scene.malformed = 0;
 	scene.invalid = scene.large_reply = scene.asks = scene.tells = scene.greets = 0;
+	scene.resumes = 0;
 	scene.cancels_own = scene.other_version = scene.replay_error = scene.replay_never = 0;
 	scene.blocks = 0;
 	scene.latency = scene.latency < 50 ? scene.latency : 50;

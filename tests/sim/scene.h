@@ -37,15 +37,17 @@ struct scene {
 
 	/* the server */
 	int64_t latency; /* ms, at most */
-	unsigned late, never, twice, wrong_id, malformed, invalid, large_reply, error;
+	unsigned late, never, twice, wrong_id, malformed, invalid, large_reply, large_asks, error;
 	unsigned asks, tells, cancels_own,
 	    joins; /* after a message it hears; joins: answers in arrays */
 	unsigned other_version, other_lists, replay_error, replay_never;
-	unsigned greets; /* speaks as soon as the link is open */
+	unsigned greets;  /* speaks as soon as the link is open */
+	unsigned resumes; /* answers what an earlier link has heard */
 
 	/* the network */
 	unsigned refused, http, untrusted, connect_hangs, setup_fails;
 	unsigned breaks_bytes, breaks_time, silent, closes, spoils, blocks;
+	bool smooth; /* a link that is up takes whatever it is given */
 };
 
 extern struct scene scene;

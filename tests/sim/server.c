@@ -11,9 +11,10 @@
 #include "scene.h"
 #include "wire.h"
 
-#define ASKED_MAX 64
-#define PLANS_MAX 256
-#define JOIN_MAX  4
+#define ASKED_MAX     64
+#define PLANS_MAX     256
+#define JOIN_MAX      4
+#define LEFTOVERS_MAX 16
 
 /* A request that was heard on this link. */
 struct asked {
@@ -25,6 +26,11 @@ struct asked {
 	char version[40]; /* raw */
 	unsigned answers;
 };
+
+/* What changes the session itself is not answered out of turn. */
+#define ODD                                                                                        \
+	(METHOD_INITIALIZE | METHOD_SET_LEVEL | METHOD_SUBSCRIBE | METHOD_UNSUBSCRIBE |            \
+	    METHOD_LISTEN)
 
 struct plan {
 	int64_t at;
@@ -44,6 +50,11 @@ static struct server {
 	size_t asked_count, asked_cap;
 	struct plan plans[PLANS_MAX];
 	size_t plan_count;
+	struct leftover {
+		int64_t at;
+		struct asked asked;
+	} leftovers[LEFTOVERS_MAX]; /* of earlier links */
+	size_t leftover_count;
 	uint64_t own_ids;
 	uint64_t own_marks[ASKED_MAX];
 	size_t own_count;
@@ -53,7 +64,7 @@ static struct server {
 void server_begin(void)
 {
 	server.link = 0;
-	server.len = server.asked_count = server.plan_count = 0;
+	server.len = server.asked_count = server.plan_count = server.leftover_count = 0;
 	server.lists = (unsigned)random_below(8);
 }
 
@@ -103,7 +114,7 @@ static const char *padding(bool large)
 	return spaces;
 }
 
-static void ask(int64_t delay)
+static void ask(int64_t delay, unsigned large)
 {
 	static const char *const methods[] = {
 	    "sampling/createMessage", "roots/list", "elicitation/create", "ping"};
@@ -113,7 +124,7 @@ static void ask(int64_t delay)
 	snprintf(id, sizeof id, "%llu", (unsigned long long)server.own_ids++);
 	m = check_tell(A_REQUEST, id);
 	struct told *t = check_told(m);
-	t->large = random_chance(scene.large_reply / 4);
+	t->large = random_chance(large);
 	snprintf(text, sizeof text,
 	    "{\"jsonrpc\":\"2.0\",\"m\":%llu,\"id\":%s,\"method\":\"%s\"%s}", (unsigned long long)m,
 	    id, methods[random_below(4)], padding(t->large));
@@ -336,11 +347,47 @@ static void answer_due(const struct plan *due, size_t count)
 	push(text, len, first, (unsigned)count, 0);
 }
 
+/* A server that has resumed its session says what it could not say on the link that was lost. */
+static void answer_leftovers(void)
+{
+	char text[3000];
+
+	for (size_t i = 0; i < server.leftover_count && server.link;) {
+		struct leftover *l = &server.leftovers[i];
+		if (l->at > scene.now) {
+			i++;
+			continue;
+		}
+		uint64_t m = make_answer(&l->asked, true, text, sizeof text);
+		struct told *t = check_told(m);
+		t->resumed = t->answers != 0;
+		push(text, strlen(text), m, 1, 0);
+		*l = server.leftovers[--server.leftover_count];
+	}
+}
+
+/* Once a link, though it may have meant to answer twice. */
+static void leave_over(const struct plan *p, size_t of_this_link)
+{
+	const struct asked *a = &server.asked[p->asked];
+
+	for (size_t i = of_this_link; i < server.leftover_count; i++) {
+		if (server.leftovers[i].asked.n == a->n)
+			return;
+	}
+	if (p->acknowledges || a->private || !a->open || (a->traits & ODD) ||
+	    server.leftover_count == LEFTOVERS_MAX || !random_chance(scene.resumes))
+		return;
+	server.leftovers[server.leftover_count++] =
+	    (struct leftover){scene.now + random_between(0, random_chance(500) ? 0 : 5000), *a};
+}
+
 void server_run(void)
 {
 	struct plan due[JOIN_MAX];
 	size_t count = 0, most = random_chance(scene.joins) ? JOIN_MAX : 1;
 
+	answer_leftovers();
 	for (size_t i = 0; i < server.plan_count;) {
 		struct plan p = server.plans[i];
 		if (p.at > scene.now) {
@@ -373,6 +420,8 @@ int64_t server_next(void)
 
 	for (size_t i = 0; i < server.plan_count; i++)
 		at = clock_min(at, server.plans[i].at);
+	for (size_t i = 0; i < server.leftover_count && server.link; i++)
+		at = clock_min(at, server.leftovers[i].at);
 	return at;
 }
 
@@ -387,6 +436,7 @@ static bool is_planned(size_t asked)
 
 void server_calm(void)
 {
+	server.leftover_count = 0;
 	for (size_t i = 0; server.link && i < server.asked_count; i++) {
 		struct asked *a = &server.asked[i];
 		if (a->answers == 0 && a->open && !is_planned(i))
@@ -450,7 +500,7 @@ static void hear_request(
 static void act_up(void)
 {
 	if (random_chance(scene.asks))
-		ask(random_between(0, scene.latency));
+		ask(random_between(0, scene.latency), scene.large_asks / 4);
 	if (random_chance(scene.tells))
 		tell(random_between(0, scene.latency));
 	if (random_chance(scene.cancels_own))
@@ -583,7 +633,7 @@ void server_link_opened(unsigned link)
 		server.lists = (unsigned)random_below(8);
 	if (random_chance(scene.greets)) {
 		if (random_chance(500))
-			ask(0);
+			ask(0, scene.large_asks);
 		if (random_chance(500))
 			tell(0);
 		if (random_chance(scene.closes))
@@ -593,6 +643,10 @@ void server_link_opened(unsigned link)
 
 void server_link_ended(void)
 {
+	size_t before = server.leftover_count;
+
+	for (size_t i = 0; i < server.plan_count; i++)
+		leave_over(&server.plans[i], before);
 	server.plan_count = 0;
 	server.link = 0;
 	server.deaf = true;

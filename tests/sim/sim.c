@@ -31,17 +31,29 @@
 #define JOBS_MAX      64
 #define SEED_SECONDS  30 /* of real time: a loop that never ends */
 
+static const struct connection_attempt *prepare(void *context, char *error)
+{
+	static struct connection_attempt attempt;
+
+	(void)context;
+	(void)error;
+	attempt =
+	    (struct connection_attempt){.link = {.url = scene.tls ? "wss://sim/" : "ws://sim/",
+	                                    .connect_timeout = scene.connect_timeout,
+	                                    .ping_interval = scene.ping_interval,
+	                                    .ping_timeout = scene.ping_timeout},
+	        .header_command = scene.command ? "true" : NULL,
+	        .server_name = ""};
+	return &attempt;
+}
+
 static struct connection *new_connection(void)
 {
-	struct connection_options o = {.link = {.url = scene.tls ? "wss://sim/" : "ws://sim/",
-	                                   .connect_timeout = scene.connect_timeout,
-	                                   .ping_interval = scene.ping_interval,
-	                                   .ping_timeout = scene.ping_timeout,
-	                                   .max_message = scene.max_reply},
+	struct connection_options o = {.prepare = prepare,
 	    .server = "ws://sim/",
 	    .max_message = scene.max_message,
-	    .header_command = scene.command ? "true" : NULL,
-	    .server_name = "",
+	    .max_reply = scene.max_reply,
+	    .replay_timeout = scene.connect_timeout,
 	    .linger = scene.linger,
 	    .offline_timeout = scene.offline_timeout,
 	    .request_timeout = scene.request_timeout,
@@ -115,13 +127,14 @@ static void calm(struct run *r)
 static void check_counters(const struct connection *c)
 {
 	char line[CONNECTION_STATS_SIZE];
-	size_t in_flight, of_server, queued;
+	size_t in_flight, of_server, queued, reconnects;
 	const char *at = strstr(connection_stats(c, line), "in flight ");
 
-	if (!at || sscanf(at, "in flight %zu, of the server %zu, queued %zu", &in_flight,
-	               &of_server, &queued) != 3)
+	if (!at || sscanf(at, "in flight %zu, of the server %zu, queued %zu, reconnects %zu",
+	               &in_flight, &of_server, &queued, &reconnects) != 4)
 		check_fail("no counters in: %s", line);
 	check_kept(in_flight, of_server, queued);
+	check_reconnects(reconnects);
 }
 
 /* Once nothing is owed: one more call, to see that all works, then the end. */
@@ -132,7 +145,7 @@ static void wind_up(struct run *r, bool drained)
 		return;
 	if (!check_is_ready() && !check_is_over())
 		return; /* the next attempt will do */
-	if (r->probes < PROBES && !host_probed() && !check_is_over()) {
+	if ((r->probes < PROBES || check_is_unsure()) && !host_probed() && !check_is_over()) {
 		if (scene.now < r->probe_at)
 			return;
 		r->probe_at = scene.now + PROBE_GAP;

@@ -221,6 +221,27 @@ static void settled_ids_are_forgotten_together(void **state)
 	pending_table_free(t);
 }
 
+static void what_outlives_its_link_is_gone_but_known(void **state)
+{
+	struct pending_table *t = new_table(10, 2);
+	struct pending *owed;
+
+	(void)state;
+	pending_settle(t, add(t, "1"), PENDING_ANSWERED);
+	owed = add(t, "2");
+	pending_settle(t, add(t, "3"), PENDING_CANCELLED);
+	pending_outlive_link(t);
+	assert_int_equal(find(t, "1")->state, PENDING_GONE);
+	assert_int_equal(find(t, "2")->state, PENDING_OWED);
+	assert_int_equal(find(t, "3")->state, PENDING_GONE);
+	/* Settled once more it is the latest again. */
+	pending_settle(t, find(t, "1"), PENDING_GONE);
+	pending_settle(t, owed, PENDING_ANSWERED);
+	assert_null(find(t, "3"));
+	assert_non_null(find(t, "1"));
+	pending_table_free(t);
+}
+
 static void no_memory_leaves_the_table_as_it_was(void **state)
 {
 	struct pending_table *t = new_table(10, 10);
@@ -522,6 +543,7 @@ int main(void)
 	    cmocka_unit_test(only_owed_entries_fill_the_table),
 	    cmocka_unit_test(the_latest_settled_are_kept),
 	    cmocka_unit_test(settled_ids_are_forgotten_together),
+	    cmocka_unit_test(what_outlives_its_link_is_gone_but_known),
 	    cmocka_unit_test(no_memory_leaves_the_table_as_it_was),
 	    cmocka_unit_test(behaves_like_a_naive_table),
 	    cmocka_unit_test(grows_to_many),

@@ -278,6 +278,152 @@ static void test_a_late_answer_is_dropped(void **state)
 	hears(RESULT(8), NULL);
 }
 
+static void begin_with_timeout(void)
+{
+	session_free(s);
+	begin(&(struct session_options){.server = "x",
+	    .request_timeout = 500,
+	    .offline_timeout = 20000,
+	    .linger = 60000,
+	    .resend = true});
+}
+
+static void test_a_late_answer_on_the_next_link_is_dropped(void **state)
+{
+	(void)state;
+	up();
+	host(CALL(1));
+	sends(CALL(1));
+	down();
+	hears("-31001", "\"id\":1", NULL);
+	up();
+	server(RESULT(1));
+	hears_nothing();
+	host(CALL(1)); /* an ordinary request again */
+	sends(CALL(1));
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+}
+
+static void test_so_is_one_to_a_request_that_timed_out_before(void **state)
+{
+	(void)state;
+	begin_with_timeout();
+	up();
+	host(CALL(1));
+	host(CALL(2));
+	sends(CALL(1));
+	sends(CALL(2));
+	now += 500;
+	session_tick(s, now);
+	hears("-31003", "\"id\":1", NULL);
+	hears("-31003", "\"id\":2", NULL);
+	down();
+	down();
+	host(CALL(2));
+	up();
+	server(RESULT(1));
+	hears_nothing();
+	sends(CALL(2));
+	server(RESULT(2));
+	hears(RESULT(2), NULL);
+	hears_nothing();
+}
+
+static void test_a_late_answer_after_several_links_is_dropped(void **state)
+{
+	(void)state;
+	up();
+	host(CALL(1));
+	sends(CALL(1));
+	for (int i = 0; i < 3; i++) {
+		down();
+		up();
+	}
+	hears("-31001", NULL);
+	server("[" RESULT(1) "," RESULT(7) "]");
+	hears("[" RESULT(7) "]", NULL);
+	hears_nothing();
+}
+
+static void test_what_was_heard_on_two_links_is_answered_once(void **state)
+{
+	(void)state;
+	up();
+	host(LIST(1));
+	sends(LIST(1));
+	down();
+	up();
+	sends(LIST(1));
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+	server(RESULT(1)); /* to the first of the two */
+	hears_nothing();
+	host(LIST(1));
+	sends(LIST(1));
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+}
+
+static void test_what_was_answered_meanwhile_is_not_sent_again(void **state)
+{
+	(void)state;
+	up();
+	host(LIST(1));
+	sends(LIST(1));
+	down();
+	up();
+	server(RESULT(1)); /* by a server that has resumed its session */
+	hears(RESULT(1), NULL);
+	sends_nothing();
+}
+
+static void test_what_waits_cannot_be_answered_yet(void **state)
+{
+	(void)state;
+	up();
+	host(CALL(1));
+	server(RESULT(1)); /* perhaps a second answer to one that had this id before */
+	server("{\"id\":1,\"result\":");
+	server("{\"id\":1,\"resul\":0}");
+	hears_nothing();
+	sends(CALL(1));
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+}
+
+static void test_the_id_of_a_lost_request_is_cancelled_nowhere(void **state)
+{
+	(void)state;
+	up();
+	host(CALL(1));
+	sends(CALL(1));
+	down();
+	hears("-31001", NULL);
+	up();
+	host("{\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}");
+	sends_nothing();
+	server(RESULT(1));
+	hears_nothing();
+}
+
+static void test_a_refused_batch_leaves_what_was_known_of_its_ids(void **state)
+{
+	(void)state;
+	up();
+	host(CALL(1));
+	sends(CALL(1));
+	down();
+	hears("-31001", NULL);
+	up();
+	host("[" CALL(1) "," CALL(2) "," CALL(2) "]");
+	hears("-32600", NULL);
+	server(RESULT(1));
+	hears_nothing();
+	host(CALL(1));
+	sends(CALL(1));
+}
+
 /* --- the end of a link ------------------------------------------------- */
 
 static void test_a_sent_call_is_answered_and_never_sent_again(void **state)
@@ -406,6 +552,54 @@ static void test_a_batch_is_sent_again_whole_or_answered_as_one(void **state)
 	server("[" RESULT(1) "," RESULT(2) "]");
 	hears("list_changed", NULL);
 	hears("[" RESULT(1), NULL);
+}
+
+static void test_what_is_left_of_a_batch_is_sent_again(void **state)
+{
+	static const char batch[] = "[{\"id\":1,\"method\":\"a\"},{\"id\":2,\"method\":\"b\"},"
+	                            "{\"method\":\"note\"}]";
+
+	(void)state;
+	up();
+	host(batch);
+	struct message *m = pull(batch);
+	host("{\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":2}}");
+	reclaim(m, MESSAGE_BEGUN);
+	down();
+	up();
+	sends("[{\"id\":1,\"method\":\"a\"},{\"method\":\"note\"}]");
+	sends_nothing();
+}
+
+static void test_what_is_left_of_a_batch_that_timed_out(void **state)
+{
+	(void)state;
+	begin_with_timeout();
+	host("[{\"id\":1,\"method\":\"a\"},{\"id\":2,\"method\":\"b\"},{\"method\":\"note\"}]");
+	now += 500;
+	session_tick(s, now);
+	hears("[", "-31003", "\"id\":1", "\"id\":2", NULL);
+	up();
+	sends("[{\"method\":\"note\"}]");
+}
+
+static void test_a_batch_of_notifications_is_not_lost(void **state)
+{
+	static const char one[] = "[{\"method\":\"note\"},{\"method\":\"note\"}]";
+	static const char two[] = "[{\"method\":\"other\"}]";
+
+	(void)state;
+	up();
+	host(one);
+	host(two);
+	reclaim(pull(one), MESSAGE_BEGUN);
+	down();
+	up();
+	reclaim(pull(one), MESSAGE_BEGUN);
+	down();
+	up();
+	sends(two);
+	sends_nothing();
 }
 
 static void test_discover_is_never_sent_twice(void **state)
@@ -567,7 +761,138 @@ static void test_ping_is_answered_here_while_offline(void **state)
 	sends("{\"id\":9,\"method\":\"ping\"}");
 }
 
+static void refused_by(const char *text)
+{
+	struct reason reason;
+
+	reason_set(&reason, REASON_HTTP, "%s", text);
+	session_refused(s, &reason, now);
+}
+
+static void test_ping_is_answered_here_while_refused(void **state)
+{
+	(void)state;
+	initialize();
+	down();
+	refused_by("HTTP 401");
+	host("{\"id\":9,\"method\":\"ping\"}");
+	hears("{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}", NULL);
+	host(LIST(9));
+	hears("-31002", "HTTP 401", NULL);
+}
+
+static void test_ping_is_refused_if_nothing_was_initialized_or_all_is_over(void **state)
+{
+	struct reason reason;
+
+	(void)state;
+	up();
+	down();
+	refused_by("HTTP 401");
+	host("{\"id\":9,\"method\":\"ping\"}");
+	hears("-31002", NULL);
+	initialize();
+	down();
+	reason_set(&reason, REASON_HTTP, "HTTP 404");
+	session_give_up(s, &reason, now);
+	host("{\"id\":9,\"method\":\"ping\"}");
+	hears("-31002", NULL);
+}
+
 /* --- the server's requests --------------------------------------------- */
+
+/* A request of the server over the size limit. */
+static void server_large(const char *text)
+{
+	struct message *m = message(text);
+
+	m->digest = true;
+	m->size = 5000;
+	session_server_said(s, m, now);
+}
+
+/* A new link whose replay outlasts the offline time of what waits. */
+static void replays_slowly(void (*meanwhile)(void))
+{
+	host("{\"method\":\"x\"}");
+	now += 15000;
+	up();
+	sends(INIT_AGAIN);
+	meanwhile();
+	now += 5000;
+	session_tick(s, now);
+	assert_null(session_rejects(s));
+	server(INIT_AGAIN_ANSWER);
+	sends(INITIALIZED);
+}
+
+static void ask_too_much(void)
+{
+	server_large("{\"id\":5,\"method\":\"roots/list\"}");
+}
+
+static void test_an_error_of_ours_waits_for_the_end_of_the_replay(void **state)
+{
+	(void)state;
+	initialize();
+	down();
+	replays_slowly(ask_too_much);
+	struct message *m = session_next_for_server(s);
+	assert_non_null(m);
+	m->text.data[m->text.len] = '\0';
+	assert_non_null(strstr((char *)m->text.data, "\"id\":5,\"error\":{\"code\":-31004"));
+	reclaim(m, MESSAGE_SENT);
+	sends_nothing();
+}
+
+static void test_an_error_of_ours_ends_with_its_link(void **state)
+{
+	struct session_stats stats;
+
+	(void)state;
+	initialize();
+	down();
+	up();
+	sends(INIT_AGAIN);
+	ask_too_much();
+	down();
+	replays();
+	sends_nothing();
+	session_stats(s, &stats);
+	assert_int_equal(stats.dropped_unsent, 0); /* that is about what the host says */
+}
+
+static void ask_and_answer(void)
+{
+	server("{\"id\":5,\"method\":\"roots/list\"}");
+	hears("roots/list", NULL);
+	host(RESULT(5));
+}
+
+static void ask_and_answer_too_much(void)
+{
+	struct message *m = message(RESULT(5));
+
+	server("{\"id\":5,\"method\":\"roots/list\"}");
+	hears("roots/list", NULL);
+	m->digest = true;
+	m->size = 5000;
+	session_host_said(s, m, now);
+}
+
+static void test_an_answer_of_the_host_waits_for_the_end_of_the_replay(void **state)
+{
+	(void)state;
+	initialize();
+	down();
+	replays_slowly(ask_and_answer);
+	sends(RESULT(5));
+	down();
+	replays_slowly(ask_and_answer_too_much);
+	struct message *m = session_next_for_server(s);
+	assert_non_null(m);
+	reclaim(m, MESSAGE_SENT);
+}
 
 static void test_an_old_links_question_is_cancelled_and_its_answer_dropped(void **state)
 {
@@ -709,6 +1034,21 @@ static void test_refused_answers_at_once(void **state)
 	sends(CALL(3));
 }
 
+static void test_what_is_left_of_a_refused_batch_waits(void **state)
+{
+	(void)state;
+	initialize();
+	down();
+	host("[{\"id\":1,\"method\":\"a\"},{\"method\":\"note\"}]");
+	refused_by("HTTP 401");
+	hears("[", "-31002", "\"id\":1", NULL);
+	host("[{\"id\":2,\"method\":\"a\"},{\"method\":\"other\"}]");
+	hears("[", "-31002", "\"id\":2", NULL);
+	replays();
+	sends("[{\"method\":\"note\"}]");
+	sends("[{\"method\":\"other\"}]");
+}
+
 static void test_given_up(void **state)
 {
 	struct reason reason;
@@ -756,6 +1096,189 @@ static void test_nothing_owed_ends_at_once(void **state)
 	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
 }
 
+static void begin_with_linger(int64_t linger)
+{
+	session_free(s);
+	begin(&(struct session_options){
+	    .server = "x", .linger = linger, .offline_timeout = 20000, .resend = true});
+}
+
+/* What connection.c does in a turn. */
+static bool goes_on(void)
+{
+	session_tick(s, now);
+	return session_outcome(s, now) == SESSION_GOES_ON;
+}
+
+static void test_without_a_link_the_offline_time_counts_not_the_linger_time(void **state)
+{
+	(void)state;
+	begin_with_linger(0);
+	host("{\"method\":\"x\"}");
+	host(CALL(1));
+	session_host_ended(s, now);
+	now += 19999;
+	assert_true(goes_on());
+	hears_nothing();
+	assert_int_equal(session_deadline(s), 21000);
+	now += 1;
+	session_tick(s, now);
+	hears("-31002", "\"id\":1", NULL);
+	assert_int_equal(session_outcome(s, now), SESSION_FAILED);
+}
+
+static void test_what_waits_for_the_first_link_is_sent_whatever_the_linger_time(void **state)
+{
+	(void)state;
+	begin_with_linger(0);
+	host("{\"method\":\"x\"}");
+	session_host_ended(s, now);
+	now += 5000;
+	assert_true(goes_on());
+	up();
+	session_tick(s, now);
+	sends("{\"method\":\"x\"}");
+	session_tick(s, now);
+	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
+}
+
+static void test_the_linger_time_runs_from_the_link(void **state)
+{
+	(void)state;
+	begin_with_linger(1000);
+	host(CALL(1));
+	host(CALL(2));
+	session_host_ended(s, now);
+	now += 5000;
+	up();
+	session_tick(s, now);
+	sends(CALL(1));
+	sends(CALL(2));
+	now += 999;
+	assert_true(goes_on());
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+	assert_int_equal(session_deadline(s), 7000);
+	now += 1;
+	session_tick(s, now);
+	hears("-31003", "\"id\":2", NULL);
+	assert_int_equal(session_outcome(s, now), SESSION_FAILED);
+}
+
+static void test_a_blocked_link_is_not_waited_for_longer_than_the_linger_time(void **state)
+{
+	(void)state;
+	begin_with_linger(1000);
+	up();
+	host("{\"method\":\"x\"}");
+	host("{\"method\":\"y\"}");
+	struct message *m = pull("{\"method\":\"x\"}");
+	session_host_ended(s, now);
+	now += 1000;
+	session_tick(s, now);
+	/* One more turn in which it may take what is left. */
+	assert_true(session_deadline(s) <= now);
+	assert_false(goes_on());
+	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
+	reclaim(m, MESSAGE_BEGUN);
+}
+
+static void test_what_was_owed_is_awaited_on_a_second_link(void **state)
+{
+	(void)state;
+	begin_with_linger(1000);
+	up();
+	host(LIST(1));
+	sends(LIST(1));
+	session_host_ended(s, now);
+	now += 900;
+	down();
+	now += 15000;
+	assert_true(goes_on());
+	up();
+	session_tick(s, now);
+	sends(LIST(1));
+	now += 900;
+	assert_true(goes_on());
+	server(RESULT(1));
+	hears(RESULT(1), NULL);
+	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
+}
+
+static void test_after_the_end_of_input_discover_does_not_wait_for_ever(void **state)
+{
+	static const int64_t lingers[] = {0, 60000};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		begin_with_linger(lingers[i]);
+		host("{\"id\":1,\"method\":\"server/discover\"}");
+		host("{\"id\":2,\"method\":\"subscriptions/listen\"}");
+		host(INITIALIZED);
+		now += 100000;
+		session_host_ended(s, now);
+		now += i == 0 ? 19999 : 59999;
+		assert_true(goes_on());
+		hears_nothing();
+		assert_int_equal(session_deadline(s), now + 1);
+		now++;
+		session_tick(s, now);
+		hears("-31002", "\"id\":1", NULL);
+		hears_nothing();
+		assert_int_equal(session_outcome(s, now), SESSION_FAILED);
+	}
+}
+
+static void test_nor_after_a_link_that_came_and_went(void **state)
+{
+	(void)state;
+	begin_with_linger(1000);
+	up();
+	host(CALL(1));
+	host("{\"id\":2,\"method\":\"server/discover\"}");
+	sends(CALL(1));
+	session_host_ended(s, now);
+	now += 30000;
+	down();
+	hears("-31001", NULL);
+	assert_true(goes_on());
+	now += 20000;
+	assert_int_equal(session_deadline(s), now);
+	session_tick(s, now);
+	hears("-31002", "\"id\":2", NULL);
+	assert_int_equal(session_outcome(s, now), SESSION_FAILED);
+}
+
+static void test_nor_in_a_replay_that_nobody_answers(void **state)
+{
+	(void)state;
+	begin_with_linger(30000);
+	initialize();
+	down();
+	up();
+	sends(INIT_AGAIN);
+	ask_and_answer();
+	session_host_ended(s, now);
+	now += 29999;
+	assert_true(goes_on());
+	now++;
+	session_tick(s, now);
+	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
+}
+
+static void test_initialized_alone_is_not_waited_for_for_ever(void **state)
+{
+	(void)state;
+	begin_with_linger(60000);
+	host(INITIALIZED);
+	session_host_ended(s, now);
+	now += 59999;
+	assert_true(goes_on());
+	now++;
+	session_tick(s, now);
+	assert_int_equal(session_outcome(s, now), SESSION_COMPLETE);
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -767,6 +1290,14 @@ int main(void)
 	    ROW(test_initialized_waits_without_limit),
 	    ROW(test_an_id_in_flight_is_refused_by_value),
 	    ROW(test_a_late_answer_is_dropped),
+	    ROW(test_a_late_answer_on_the_next_link_is_dropped),
+	    ROW(test_so_is_one_to_a_request_that_timed_out_before),
+	    ROW(test_a_late_answer_after_several_links_is_dropped),
+	    ROW(test_what_was_heard_on_two_links_is_answered_once),
+	    ROW(test_what_was_answered_meanwhile_is_not_sent_again),
+	    ROW(test_what_waits_cannot_be_answered_yet),
+	    ROW(test_the_id_of_a_lost_request_is_cancelled_nowhere),
+	    ROW(test_a_refused_batch_leaves_what_was_known_of_its_ids),
 	    ROW(test_a_sent_call_is_answered_and_never_sent_again),
 	    ROW(test_an_unsent_call_is_sent_again),
 	    ROW(test_no_message_is_begun_on_a_third_link),
@@ -774,6 +1305,9 @@ int main(void)
 	    ROW(test_resend_none),
 	    ROW(test_what_is_not_safe_all_the_same),
 	    ROW(test_a_batch_is_sent_again_whole_or_answered_as_one),
+	    ROW(test_what_is_left_of_a_batch_is_sent_again),
+	    ROW(test_what_is_left_of_a_batch_that_timed_out),
+	    ROW(test_a_batch_of_notifications_is_not_lost),
 	    ROW(test_discover_is_never_sent_twice),
 	    ROW(test_1009_is_charged_to_the_largest),
 	    ROW(test_1007_is_charged_only_to_the_only_one),
@@ -782,17 +1316,32 @@ int main(void)
 	    ROW(test_unanswered_initialize_goes_again_as_it_was),
 	    ROW(test_somebody_elses_initialize_is_not_replayed),
 	    ROW(test_ping_is_answered_here_while_offline),
+	    ROW(test_ping_is_answered_here_while_refused),
+	    ROW(test_ping_is_refused_if_nothing_was_initialized_or_all_is_over),
 	    ROW(test_an_old_links_question_is_cancelled_and_its_answer_dropped),
 	    ROW(test_a_renamed_question_is_taken_back_by_its_new_name),
 	    ROW(test_an_answer_that_waits_is_not_given_to_a_new_link),
+	    ROW(test_an_error_of_ours_waits_for_the_end_of_the_replay),
+	    ROW(test_an_error_of_ours_ends_with_its_link),
+	    ROW(test_an_answer_of_the_host_waits_for_the_end_of_the_replay),
 	    ROW(test_cancelling_what_waits_removes_it),
 	    ROW(test_cancelling_what_was_sent),
 	    ROW(test_a_cancelled_request_is_not_sent_again),
 	    ROW(test_a_listen_lives_on_and_tells_what_may_have_been_missed),
 	    ROW(test_refused_answers_at_once),
+	    ROW(test_what_is_left_of_a_refused_batch_waits),
 	    ROW(test_given_up),
 	    ROW(test_the_end_of_input_waits_for_what_is_owed),
 	    ROW(test_nothing_owed_ends_at_once),
+	    ROW(test_without_a_link_the_offline_time_counts_not_the_linger_time),
+	    ROW(test_what_waits_for_the_first_link_is_sent_whatever_the_linger_time),
+	    ROW(test_the_linger_time_runs_from_the_link),
+	    ROW(test_a_blocked_link_is_not_waited_for_longer_than_the_linger_time),
+	    ROW(test_what_was_owed_is_awaited_on_a_second_link),
+	    ROW(test_after_the_end_of_input_discover_does_not_wait_for_ever),
+	    ROW(test_nor_after_a_link_that_came_and_went),
+	    ROW(test_nor_in_a_replay_that_nobody_answers),
+	    ROW(test_initialized_alone_is_not_waited_for_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
