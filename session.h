@@ -1,11 +1,11 @@
 /*
- * The session: what outlives a link. A pure state machine between the host and the
- * server: no descriptor, no clock (time is an argument, ms), no libcurl.
+ * The session: what outlives a link. A pure state machine between the host and the server: no
+ * descriptor, no clock (time is an argument, ms), no libcurl.
  *
  * It keeps every message that waits for a link, in order; knows each request that is owed an
- * answer, in both directions; gives a new link what it must hear first (replay.h) and what may be sent
- * again; and answers itself, with an error, what cannot be delivered or whose answer cannot
- * come. It never assumes that a session begins with initialize, or has one.
+ * answer, in both directions; gives a new link what it must hear first (replay.h) and what may
+ * be sent again; and answers itself, with an error, what cannot be delivered or whose answer
+ * cannot come. It never assumes that a session begins with initialize, or has one.
  *
  * In:  messages of either side, the fate of the link, what the link did with messages, the end of
  *      the host's input, time.
@@ -13,8 +13,10 @@
  *      deadline.
  *
  * Invariants, for every order of events and each use of an id:
- *   - a request of the host gets exactly one answer, or none if it was cancelled;
- *   - a tools/call, or anything else that is not safe to repeat, is *sent* (outbox.h) at most once in its life;
+ *   - a request of the host gets exactly one answer, or none if it was cancelled, even if the
+ *     server resumes its session and answers on one link what it heard on another;
+ *   - a tools/call, or anything else that is not safe to repeat, is *sent* (outbox.h) at most once
+ *     in its life;
  *   - no message is begun on more than two links, but for live subscriptions;
  *   - answers of the server reach the host byte for byte;
  *   - a new link sees initialize, then notifications/initialized exactly once, before
@@ -34,33 +36,9 @@
 
 #include "message.h"
 #include "reason.h"
-
-#define SESSION_IN_FLIGHT_MAX ((size_t)1000000) /* requests in flight, each way */
-#define SESSION_SETTLED_MAX   ((size_t)10000) /* ids answered by us whose answers may still come */
-#define SESSION_KEPT_MAX      ((size_t)16 << 20) /* bytes of requests kept to be sent again */
-#define SESSION_KEPT_ONE_MAX  ((size_t)1 << 20)  /* ... and of one of them */
-#define SESSION_REFUSALS_MAX                                                                       \
-	((size_t)1000) /* requests of the server refused ahead of its reading */
-#define SESSION_CANCELS_MAX  ((size_t)1000) /* cancellations before we leave at a signal */
-#define SESSION_GIVE_UP_WAIT 5000           /* ms after the host's last message, once given up */
+#include "session_options.h"
 
 struct session;
-
-struct session_options {
-	const char
-	    *server; /* how to name the server to people; no secrets; must outlive the session */
-	uint64_t
-	    max_message;    /* bytes, host to server: told in errors only, the intake enforces it */
-	uint64_t max_reply; /* bytes, server to host */
-	int64_t
-	    linger; /* ms to wait for owed answers, while there is a link, after the host's input
-	                   ended; 0 = none */
-	int64_t offline_timeout; /* ms a message may wait for a link; 0 = none */
-	int64_t request_timeout; /* ms until a request is answered with an error; 0 = never */
-	int64_t replay_timeout;  /* ms for the answer to a replayed initialize; 0 = no limit */
-	bool resend;             /* requests that are safe to repeat are sent again */
-	uint64_t seed;           /* for hashing ids */
-};
 
 /* NULL if memory is out. */
 struct session *session_new(const struct session_options *options, int64_t now);
@@ -72,7 +50,11 @@ void session_host_said(struct session *s, struct message *m, int64_t now);
 /* A message of the server, as received; takes it. */
 void session_server_said(struct session *s, struct message *m, int64_t now);
 
-/* The host's input ended. */
+/*
+ * The host's input ended. What is queued still waits for a link as long as its offline time
+ * lasts, what has none for the longer of offline and linger time; on a link, what is owed is
+ * awaited for the linger time.
+ */
 void session_host_ended(struct session *s, int64_t now);
 
 /*
@@ -98,7 +80,10 @@ void session_attempt_failed(struct session *s, const struct reason *reason);
  */
 void session_refused(struct session *s, const struct reason *reason, int64_t now);
 
-/* Why the link there is cannot be used (its replay failed), NULL if it can. To be asked after each message and tick. */
+/*
+ * Why the link there is cannot be used (its replay failed), NULL if it can. To be asked after
+ * each message and tick.
+ */
 const struct reason *session_rejects(const struct session *s);
 
 /* Whether the replay is complete: the link is of use. */
@@ -107,7 +92,10 @@ bool session_is_ready(const struct session *s);
 /* There will be no link any more: everything is answered with the reason, now and from now on. */
 void session_give_up(struct session *s, const struct reason *reason, int64_t now);
 
-/* We are about to leave at a signal: cancellations for what the server works on are put at the front of the queue. */
+/*
+ * We are about to leave at a signal: cancellations for what the server works on are put at the
+ * front of the queue.
+ */
 void session_cancel_all(struct session *s, int64_t now);
 
 /* Time went by. */
@@ -119,7 +107,10 @@ int64_t session_deadline(const struct session *s);
 /* The next message for the server, given to the caller; NULL if there is none or no link. */
 struct message *session_next_for_server(struct session *s);
 
-/* The next message for the host, given to the caller, ours or the server's; NULL if there is none. */
+/*
+ * The next message for the host, given to the caller, ours or the server's; NULL if there is
+ * none.
+ */
 struct message *session_next_for_host(struct session *s, bool *ours);
 
 /* Cost (message_cost) of what waits for the server or the host. */
@@ -134,22 +125,7 @@ enum session_outcome {
 };
 enum session_outcome session_outcome(const struct session *s, int64_t now);
 
-/* Counters since the start. */
-struct session_stats {
-	uint64_t from_host, from_server;    /* messages */
-	uint64_t answered_here;             /* requests answered with an error by us */
-	uint64_t refused;                   /* lines of the host that were no JSON-RPC */
-	uint64_t dropped_malformed;         /* from the server: not JSON, or a scalar */
-	uint64_t dropped_large;             /* notifications over the size limit, both ways */
-	uint64_t dropped_unsent;            /* notifications and responses without a link */
-	uint64_t dropped_late;              /* answers to requests that were answered by us */
-	uint64_t dropped_charged;           /* notifications and answers that ended two links */
-	uint64_t resent;                    /* requests sent again */
-	uint64_t links;                     /* that were of use */
-	uint64_t out_of_memory;             /* answers of ours that could not be made */
-	size_t in_flight, in_flight_server; /* requests owed by the server, by the host */
-	size_t queued;                      /* messages waiting for the server */
-};
+/* What was counted so far. */
 void session_stats(const struct session *s, struct session_stats *out);
 
 #endif
