@@ -1,4 +1,4 @@
-# wsmcp: GNU make, a C11 compiler, pkg-config, libcurl >= 8.14 with WebSocket, libcjson.
+# wsmcp: GNU make, a C11 compiler, pkg-config, libcurl >= 8.14 with WebSocket, libcjson, libedit.
 #
 #   make                 build ./wsmcp
 #   make demo            install what is missing, build, show a session
@@ -7,7 +7,10 @@
 #   make test-asan       the same tests under AddressSanitizer and UBSan
 #   make test-valgrind   the same tests under valgrind
 #   make lint, format    check or apply the formatting, static analysis
-#   make install         PREFIX, BINDIR and DESTDIR say where
+#   make library         build the C library, build/plain/libwsmcp.so and .a
+#   make manual          build the man page and the completions in build/plain/manual
+#   make install         program, library, man page and completions: PREFIX, BINDIR, LIBDIR, INCLUDEDIR, MANDIR, BASHDIR,
+#                        ZSHDIR, FISHDIR and DESTDIR say where
 #
 # CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are added to what is needed here and come last.
 # WERROR=1 (or CI=true) turns warnings into errors.
@@ -18,6 +21,12 @@ PKG_CONFIG ?= pkg-config
 CFLAGS     ?= -O2 -g
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 
 MAKEFLAGS  += --no-builtin-rules
 VARIANT    := plain
@@ -69,29 +78,77 @@ endif
 PACKAGES        := libcurl libcjson
 PACKAGE_CFLAGS   = $(call once,PACKAGE_CFLAGS,$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null))
 PACKAGE_LIBS     = $(call once,PACKAGE_LIBS,$(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null))
+# The program edits lines; the library does not.
+EDIT_CFLAGS      = $(call once,EDIT_CFLAGS,$(shell $(PKG_CONFIG) --cflags libedit 2>/dev/null))
+EDIT_LIBS        = $(call once,EDIT_LIBS,$(shell $(PKG_CONFIG) --libs libedit 2>/dev/null || echo -ledit))
 CMOCKA_CFLAGS    = $(call once,CMOCKA_CFLAGS,$(shell $(PKG_CONFIG) --cflags cmocka))
 CMOCKA_LIBS      = $(call once,CMOCKA_LIBS,$(shell $(PKG_CONFIG) --libs cmocka))
 
 COMPILE = $(CC) -std=c11 -D_DEFAULT_SOURCE -D_DARWIN_C_SOURCE $(WARNINGS) $(VARIANT_CFLAGS) \
-    -I. $(PACKAGE_CFLAGS) $(TEST_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+    -I. $(PACKAGE_CFLAGS) $(OWN_CFLAGS) $(TEST_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK    = $(CC) $(VARIANT_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # --- building ------------------------------------------------------------------------------
 
-.PHONY: all units fuzzers simulator sim need-libraries demo test check test-asan test-valgrind lint format \
+.PHONY: all library manual units fuzzers simulator drivers sim need-libraries demo test check test-asan test-valgrind lint format \
     install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
 
-all: $(BINARY)
+all: $(BINARY) $(if $(filter plain,$(VARIANT)),manual)
 
 $(BINARY): $(MODULES:%=$(BUILD)/%.o)
-	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+	$(LINK) -o $@ $^ $(EDIT_LIBS) $(PACKAGE_LIBS) $(LDLIBS)
 
 $(BUILD)/%.o: %.c $(BUILD)/command | need-libraries
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/editor.o: private OWN_CFLAGS = $(EDIT_CFLAGS)
+
+# The library is what client.c stands on. Shared: nothing but wsmcp.h can be seen of it. Static: one object, in which
+# everything else was made local where there is an objcopy for that.
+VERSION   := $(shell sed -n 's/.*WSMCP_VERSION "\(.*\)"/\1/p' version.h)
+SO_MAJOR  := $(firstword $(subst ., ,$(VERSION)))
+OBJCOPY   ?= objcopy
+PIC_FLAGS := -fPIC -fvisibility=hidden -fno-lto
+ifeq ($(shell uname),Darwin)
+SO_FILE   := libwsmcp.$(VERSION).dylib
+SO_NAME   := libwsmcp.$(SO_MAJOR).dylib
+SO_LINK   := libwsmcp.dylib
+SO_FLAGS   = -dynamiclib -install_name $(LIBDIR)/$(SO_NAME)
+else
+SO_FILE   := libwsmcp.so.$(VERSION)
+SO_NAME   := libwsmcp.so.$(SO_MAJOR)
+SO_LINK   := libwsmcp.so
+SO_FLAGS  := -shared -Wl,-soname,$(SO_NAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now
+endif
+PIC_OBJECTS = $(patsubst $(BUILD)/%,$(BUILD)/pic/%,$(call objects,client lookup))
+
+library: $(BUILD)/$(SO_FILE) $(BUILD)/libwsmcp.a
+
+$(BUILD)/pic/%.o: %.c $(BUILD)/command | need-libraries
+	@mkdir -p $(@D)
+	$(COMPILE) $(PIC_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/$(SO_FILE): $$(PIC_OBJECTS)
+	$(CC) $(SO_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+$(BUILD)/libwsmcp.a: $$(PIC_OBJECTS)
+	@rm -f $@ $(BUILD)/pic/wsmcp.o
+	if $(LD) -r -o $(BUILD)/pic/wsmcp.o $^ && $(OBJCOPY) --localize-hidden $(BUILD)/pic/wsmcp.o; \
+	    then $(AR) rcs $@ $(BUILD)/pic/wsmcp.o; else $(AR) rcs $@ $^; fi
+
+# The man page and the completions: templates, filled in from the tables of commands and options.
+MANUAL := $(patsubst manual/%.in,$(BUILD)/manual/%,$(wildcard manual/*.in))
+manual: $(MANUAL)
+
+$(BUILD)/manual/fill: $(patsubst %.c,$(BUILD)/%.o,$(wildcard manual/*.c)) $$(call objects,command)
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/manual/%: manual/%.in $(BUILD)/manual/fill
+	$(BUILD)/manual/fill <$< >$@
 
 # Objects are made again when the command that makes them changes.
 $(BUILD)/command: FORCE | need-libraries
@@ -103,6 +160,8 @@ need-libraries:
 	    tr -d '"' | grep -qw WS || { echo "wsmcp needs libcurl 8.14 or newer with WebSocket (found:" \
 	    "$$($(PKG_CONFIG) --modversion libcurl 2>/dev/null || echo none); $(LIBRARY_HINT))." >&2; exit 1; }
 	@$(PKG_CONFIG) --exists libcjson || { echo "wsmcp needs cJSON (found: none; $(LIBRARY_HINT))." >&2; exit 1; }
+	@echo '#include <histedit.h>' | $(CC) $(EDIT_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || \
+	    { echo "wsmcp needs libedit (found: none; $(LIBRARY_HINT))." >&2; exit 1; }
 
 LIBRARY_HINT := ./setup.sh build installs one where it can
 
@@ -122,14 +181,14 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzzers/%)
 $(BUILD)/tests/unit/%.o: TEST_CFLAGS = $(CMOCKA_CFLAGS)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $$(call objects,$$*)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(PACKAGE_LIBS) $(LDLIBS)
+	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(if $(filter %/editor.o,$^),$(EDIT_LIBS)) $(PACKAGE_LIBS) $(LDLIBS)
 
 # The simulator has a network, a header command and a log of its own.
-SIM_REPLACES := main bridge link helper log signals sock fd lineio
+SIM_REPLACES := link helper log sock
 SIM_SOURCES  := $(wildcard tests/sim/*.c)
 
 $(BUILD)/sim/sim: $(SIM_SOURCES:%.c=$(BUILD)/%.o) \
-    $(patsubst %,$(BUILD)/%.o,$(filter-out $(SIM_REPLACES),$(MODULES)))
+    $(filter-out $(SIM_REPLACES:%=$(BUILD)/%.o),$(call objects,connection))
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
@@ -137,7 +196,15 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $$(call objects,$$*)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*/*.d)
+# Programs that the end-to-end tests drive.
+DRIVERS := $(basename $(notdir $(wildcard tests/e2e/*_driver.c)))
+drivers: $(DRIVERS:%=$(BUILD)/drivers/%)
+
+$(BUILD)/drivers/%: $(BUILD)/tests/e2e/%.o $$(call objects,client lookup)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/pic/*.d $(BUILD)/manual/*.d $(BUILD)/tests/*/*.d)
 
 # --- running and testing -------------------------------------------------------------------
 
@@ -155,20 +222,20 @@ demo:
 test check:
 	@./setup.sh test
 	@echo '-- building'
-	@$(build) all units simulator
+	@$(build) all library units simulator drivers
 	@$(build) VARIANT=fuzz fuzzers
 	@tests/run
 
 test-asan:
 	@./setup.sh test
 	@echo '-- building'
-	@$(build) VARIANT=asan all units simulator
+	@$(build) VARIANT=asan all units simulator drivers
 	@tests/run --variant asan
 
 test-valgrind:
 	@./setup.sh test-valgrind
 	@echo '-- building'
-	@$(build) all units simulator
+	@$(build) all library units simulator drivers
 	@tests/run --variant valgrind
 
 # A long run: make sim SEEDS=1000000. A seed that fails prints the command that replays it.
@@ -179,8 +246,8 @@ sim:
 
 # --- source code ---------------------------------------------------------------------------
 
-C_SOURCES  := $(wildcard *.c)
-C_ALL      := $(wildcard *.c *.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/sim/*.[ch])
+C_SOURCES  := $(wildcard *.c manual/*.c)
+C_ALL      := $(wildcard *.c *.h manual/*.[ch] examples/*.c tests/e2e/*_driver.c tests/unit/*.[ch] tests/fuzz/*.[ch] tests/sim/*.[ch])
 SH_SOURCES := $(wildcard setup.sh .ci/run tests/*.sh tests/*/*.sh)
 PY_SOURCES := tests/run $(wildcard tests/*.py tests/*/*.py)
 
@@ -197,14 +264,38 @@ format:
 
 # --- installing ----------------------------------------------------------------------------
 
-# A new name first, then mv: a running wsmcp keeps its old file.
-install: all
-	mkdir -p '$(DESTDIR)$(BINDIR)'
-	install -m 755 wsmcp '$(DESTDIR)$(BINDIR)/.wsmcp.new'
-	mv -f '$(DESTDIR)$(BINDIR)/.wsmcp.new' '$(DESTDIR)$(BINDIR)/wsmcp'
+# A new name first, then mv: what is running keeps its old file.
+put = mkdir -p '$(DESTDIR)$(3)' && install -m $(1) '$(2)' '$(DESTDIR)$(3)/.$(notdir $(2)).new' && \
+    mv -f '$(DESTDIR)$(3)/.$(notdir $(2)).new' '$(DESTDIR)$(3)/$(notdir $(2))'
+link = ln -sf '$(1)' '$(DESTDIR)$(LIBDIR)/$(2)'
+
+# Paths below the prefix are written with it, so that pkg-config can move them.
+pc_path = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+
+$(BUILD)/wsmcp.pc: wsmcp.pc.in version.h FORCE
+	@mkdir -p $(@D)
+	@sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(call pc_path,$(LIBDIR)),' \
+	    -e 's,@INCLUDEDIR@,$(call pc_path,$(INCLUDEDIR)),' -e 's,@VERSION@,$(VERSION),' \
+	    -e 's,@LIBS@,$(strip $(PACKAGE_LIBS)),' $< > $@
+
+install: all library $(BUILD)/wsmcp.pc
+	$(call put,755,wsmcp,$(BINDIR))
+	$(call put,644,wsmcp.h,$(INCLUDEDIR))
+	$(call put,644,$(BUILD)/libwsmcp.a,$(LIBDIR))
+	$(call put,755,$(BUILD)/$(SO_FILE),$(LIBDIR))
+	$(call link,$(SO_FILE),$(SO_NAME))
+	$(call link,$(SO_NAME),$(SO_LINK))
+	$(call put,644,$(BUILD)/wsmcp.pc,$(LIBDIR)/pkgconfig)
+	$(call put,644,$(BUILD)/manual/wsmcp.1,$(MANDIR)/man1)
+	$(call put,644,$(BUILD)/manual/wsmcp.bash,$(BASHDIR))
+	$(call put,644,$(BUILD)/manual/_wsmcp,$(ZSHDIR))
+	$(call put,644,$(BUILD)/manual/wsmcp.fish,$(FISHDIR))
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/wsmcp'
+	rm -f '$(DESTDIR)$(BINDIR)/wsmcp' '$(DESTDIR)$(INCLUDEDIR)/wsmcp.h' \
+	    $(patsubst %,'$(DESTDIR)$(LIBDIR)/%',libwsmcp.a $(SO_FILE) $(SO_NAME) $(SO_LINK) \
+	    pkgconfig/wsmcp.pc) '$(DESTDIR)$(MANDIR)/man1/wsmcp.1' '$(DESTDIR)$(BASHDIR)/wsmcp.bash' \
+	    '$(DESTDIR)$(ZSHDIR)/_wsmcp' '$(DESTDIR)$(FISHDIR)/wsmcp.fish'
 
 clean:
 	rm -rf build wsmcp

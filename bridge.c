@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "exit.h"
 #include "helper.h"
 #include "lineio.h"
 #include "log.h"
 #include "signals.h"
+#include "wsmcp.h"
 
 #define FAREWELL 50 /* ms for a closing handshake after a signal */
 
@@ -83,10 +83,10 @@ static void give_output(struct bridge *b, short revents)
 		int rc = line_writer_process(b->out, revents);
 		if (rc > 0) {
 			log_info("the host has closed its end of stdout");
-			b->status = EXIT_DONE;
+			b->status = WSMCP_OK;
 		} else if (rc < 0) {
 			log_error("cannot write to stdout: %s", strerror(errno));
-			b->status = EXIT_CONNECTION_ERROR;
+			b->status = WSMCP_CONNECTION_ERROR;
 		}
 		more = more && rc == 0;
 	}
@@ -107,7 +107,7 @@ static void wait_for_events(struct bridge *b, struct pollfd *fds, nfds_t count, 
 		fds[i].revents = 0;
 	if (errno != EINTR && errno != EAGAIN) {
 		log_error("poll failed: %s", strerror(errno));
-		b->status = EXIT_CONNECTION_ERROR;
+		b->status = WSMCP_CONNECTION_ERROR;
 	}
 }
 
@@ -117,10 +117,10 @@ static void check_outcome(struct bridge *b, int64_t now)
 		return;
 	switch (connection_outcome(b->connection, now)) {
 	case SESSION_COMPLETE:
-		b->status = EXIT_DONE;
+		b->status = WSMCP_OK;
 		break;
 	case SESSION_FAILED:
-		b->status = EXIT_CONNECTION_ERROR;
+		b->status = WSMCP_CONNECTION_ERROR;
 		break;
 	case SESSION_GOES_ON:
 		break;
@@ -206,7 +206,7 @@ int bridge_run(const struct connection_options *options)
 	struct bridge b = {.signal_fd = -1, .status = -1};
 
 	if (!begin(&b, options)) {
-		b.status = EXIT_CONNECTION_ERROR;
+		b.status = WSMCP_CONNECTION_ERROR;
 	} else {
 		if (isatty(STDIN_FILENO))
 			log_notice("type one JSON-RPC message per line; Ctrl-D ends");

@@ -29,11 +29,15 @@ enum stage {
 
 struct connection {
 	struct connection_options opt;
+	const struct connection_attempt
+	    *attempt; /* the last; NULL = none yet, or it could not be prepared */
 	struct session *session;
 	struct link *link;
 	struct helper *helper;
 	struct backoff backoff;
 	struct session_stats told; /* what was warned about so far */
+	struct reason reason;      /* of the last end */
+	uint64_t ends;             /* attempts and links that have ended */
 	enum stage stage;
 	int64_t next_attempt;
 	int64_t attempted;            /* when the last attempt began */
@@ -49,6 +53,7 @@ struct connection {
 	enum session_outcome outcome; /* as it was when closing began */
 	bool closing;                 /* the session is over and the link is being closed */
 	bool stopped;
+	bool finishing; /* stopped, once what waits has left */
 };
 
 /* Hashing needs a seed that a peer cannot guess, not one that is secret from us. */
@@ -72,14 +77,14 @@ struct connection *connection_new(const struct connection_options *options, int6
 	c->expected = CLOCK_NEVER;
 	c->attempted = -ATTEMPT_GAP;
 	backoff_init(&c->backoff, options->retry_delay_max);
-	c->link = link_new(&options->link);
+	c->link = link_new(options->max_reply);
 	c->session = session_new(&(struct session_options){.server = options->server,
 	                             .max_message = options->max_message,
-	                             .max_reply = options->link.max_message,
+	                             .max_reply = options->max_reply,
 	                             .linger = options->linger,
 	                             .offline_timeout = options->offline_timeout,
 	                             .request_timeout = options->request_timeout,
-	                             .replay_timeout = options->link.connect_timeout,
+	                             .replay_timeout = options->replay_timeout,
 	                             .resend = options->resend,
 	                             .seed = hash_seed(c)},
 	    now);
@@ -168,9 +173,13 @@ static void say_lost(struct connection *c, const struct reason *reason, int64_t 
 /* An attempt or a link ended: the table of verdict.h decides. */
 static void decide(struct connection *c, const struct reason *reason, int64_t now)
 {
-	enum verdict verdict = verdict_of(reason, c->opt.header_command != NULL, c->mended);
+	bool has_command = c->attempt && c->attempt->header_command;
+	enum verdict verdict = verdict_of(reason, has_command, c->mended);
+	bool last = c->was_ready ? !c->opt.reconnect : c->opt.once && verdict != VERDICT_RETRY_NOW;
 
-	if (c->was_ready && !c->opt.reconnect) {
+	c->reason = *reason;
+	c->ends++;
+	if (last) {
 		give_up(c, reason, now);
 		return;
 	}
@@ -191,35 +200,8 @@ static void decide(struct connection *c, const struct reason *reason, int64_t no
 
 /* --- attempts ---------------------------------------------------------- */
 
-static int collect_headers(const struct connection *c, struct headers *headers, char *error)
-{
-	for (size_t i = 0; i < c->opt.header_count; i++) {
-		if (headers_add(headers, c->opt.header_lines[i], true, error) != 0)
-			return -1;
-	}
-	return c->helper ? helper_headers(c->helper, headers, error) : 0;
-}
-
-static void start_link(struct connection *c, int64_t now)
-{
-	struct headers headers = {0};
-	char error[HEADERS_ERROR_SIZE];
-	struct reason reason;
-
-	c->stage = STAGE_LINK;
-	c->up = c->was_ready = false;
-	if (collect_headers(c, &headers, error) == 0) {
-		link_connect(c->link, &headers, now);
-	} else {
-		reason_set(&reason, REASON_COMMAND, "%s", error);
-		decide(c, &reason, now);
-	}
-	headers_free(&headers);
-	helper_free(c->helper);
-	c->helper = NULL;
-}
-
-static void command_failed(struct connection *c, const char *error, int64_t now)
+/* There was no attempt: what it needs could not be had. */
+static void preparing_failed(struct connection *c, const char *error, int64_t now)
 {
 	struct reason reason;
 
@@ -227,7 +209,26 @@ static void command_failed(struct connection *c, const char *error, int64_t now)
 	log_warning("%s", error);
 	helper_free(c->helper);
 	c->helper = NULL;
+	c->up = c->was_ready = false;
 	decide(c, &reason, now);
+}
+
+static void start_link(struct connection *c, int64_t now)
+{
+	struct headers headers = {0};
+	char error[HEADERS_ERROR_SIZE];
+
+	if (headers_merge(&headers, &c->attempt->headers, error) == 0 &&
+	    (!c->helper || helper_headers(c->helper, &headers, error) == 0)) {
+		c->stage = STAGE_LINK;
+		c->up = c->was_ready = false;
+		link_connect(c->link, &c->attempt->link, &headers, now);
+		helper_free(c->helper);
+		c->helper = NULL;
+	} else {
+		preparing_failed(c, error, now);
+	}
+	headers_free(&headers);
 }
 
 static void start_attempt(struct connection *c, int64_t now)
@@ -236,15 +237,20 @@ static void start_attempt(struct connection *c, int64_t now)
 
 	c->attempted = now;
 	c->hold = false;
-	if (!c->opt.header_command) {
+	c->attempt = c->opt.prepare(c->opt.context, error);
+	if (!c->attempt) {
+		preparing_failed(c, error, now);
+		return;
+	}
+	if (!c->attempt->header_command) {
 		start_link(c, now);
 		return;
 	}
 	c->stage = STAGE_COMMAND;
-	c->helper =
-	    helper_start(c->opt.header_command, c->opt.server_name, c->opt.link.url, now, error);
+	c->helper = helper_start(
+	    c->attempt->header_command, c->attempt->server_name, c->attempt->link.url, now, error);
 	if (!c->helper)
-		command_failed(c, error, now);
+		preparing_failed(c, error, now);
 }
 
 void connection_start(struct connection *c, int64_t now)
@@ -261,7 +267,7 @@ static void follow_command(struct connection *c, int64_t now)
 	case HELPER_FAILED: {
 		char error[HEADERS_ERROR_SIZE];
 		snprintf(error, sizeof error, "%s", helper_error(c->helper));
-		command_failed(c, error, now);
+		preparing_failed(c, error, now);
 		break;
 	}
 	case HELPER_RUNNING:
@@ -274,6 +280,12 @@ static void follow_command(struct connection *c, int64_t now)
 static bool wants_read(const struct connection *c, bool host_room)
 {
 	return c->stopped || (host_room && session_waiting_for_host(c->session) < CONNECTION_MARK);
+}
+
+static void tap(struct connection *c, bool to_server, const struct message *m)
+{
+	if (c->opt.tap && !m->digest)
+		c->opt.tap(c->opt.tap_context, to_server, m);
 }
 
 static void receive(struct connection *c, bool host_room, int64_t now)
@@ -290,6 +302,7 @@ static void receive(struct connection *c, bool host_room, int64_t now)
 			continue;
 		}
 		trace_message(c->opt.trace, TRACE_TO_HOST, m);
+		tap(c, false, m);
 		backoff_carried(&c->backoff, now);
 		session_server_said(c->session, m, now);
 		if (session_rejects(c->session))
@@ -320,6 +333,7 @@ static void send(struct connection *c, int64_t now)
 		while (
 		    link_has_room(c->link) && (m = session_next_for_server(c->session)) != NULL) {
 			trace_message(c->opt.trace, TRACE_TO_SERVER, m);
+			tap(c, true, m);
 			link_put(c->link, m);
 			more = true;
 		}
@@ -439,7 +453,7 @@ static void hurry(struct connection *c, int64_t now)
 /* If far more time went by than was to be waited, the machine slept, and the link may be gone. */
 static void notice_sleep(struct connection *c, int64_t now)
 {
-	int64_t interval = c->opt.link.ping_interval;
+	int64_t interval = c->attempt->link.ping_interval;
 
 	if (interval > 0 && now > clock_add(c->expected, interval))
 		link_suspect(c->link, SUSPECT_WAIT, now);
@@ -465,6 +479,17 @@ static void close_when_over(struct connection *c, int64_t now)
 		return;
 	c->closing = true;
 	c->outcome = session_outcome(c->session, now);
+	close_down(c, CLOSE_NORMAL, NULL, now);
+}
+
+/* Messages leave first, if there is a link for them. */
+static void close_when_finished(struct connection *c, int64_t now)
+{
+	bool leaving = c->stage == STAGE_LINK && link_state(c->link) == LINK_OPEN && c->was_ready;
+
+	if (!c->finishing || (leaving && session_waiting_for_server(c->session) > 0))
+		return;
+	c->finishing = false;
 	close_down(c, CLOSE_NORMAL, NULL, now);
 }
 
@@ -521,6 +546,7 @@ void connection_process(
 		send(c, now);
 		follow_link(c, now);
 	}
+	close_when_finished(c, now);
 	close_when_over(c, now);
 	warn(c);
 }
@@ -530,6 +556,11 @@ void connection_process(
 bool connection_accepts(const struct connection *c)
 {
 	return session_waiting_for_server(c->session) < CONNECTION_MARK;
+}
+
+size_t connection_waiting(const struct connection *c)
+{
+	return session_waiting_for_server(c->session);
 }
 
 void connection_host_said(struct connection *c, struct message *m, int64_t now)
@@ -543,14 +574,46 @@ void connection_host_ended(struct connection *c, int64_t now)
 	session_host_ended(c->session, now);
 }
 
+struct message *connection_take(struct connection *c, bool *ours)
+{
+	struct message *m = session_next_for_host(c->session, ours);
+
+	if (m && *ours)
+		trace_message(c->opt.trace, TRACE_ANSWERED, m);
+	return m;
+}
+
 struct message *connection_next_for_host(struct connection *c)
 {
 	bool ours;
-	struct message *m = session_next_for_host(c->session, &ours);
 
-	if (m && ours)
-		trace_message(c->opt.trace, TRACE_ANSWERED, m);
-	return m;
+	return connection_take(c, &ours);
+}
+
+bool connection_is_ready(const struct connection *c)
+{
+	return c->stage == STAGE_LINK && c->was_ready && link_state(c->link) == LINK_OPEN;
+}
+
+const struct reason *connection_reason(const struct connection *c)
+{
+	return &c->reason;
+}
+
+uint64_t connection_ends(const struct connection *c)
+{
+	return c->ends;
+}
+
+void connection_finish(struct connection *c, int64_t now)
+{
+	if (c->stopped)
+		return;
+	c->stopped = c->finishing = true;
+	session_cancel_all(c->session, now);
+	if (c->stage == STAGE_LINK)
+		send(c, now);
+	close_when_finished(c, now);
 }
 
 void connection_stop(struct connection *c, int64_t now)
@@ -574,6 +637,11 @@ enum session_outcome connection_outcome(const struct connection *c, int64_t now)
 	return session_waiting_for_host(c->session) > 0 ? SESSION_GOES_ON : c->outcome;
 }
 
+const struct report *connection_report(const struct connection *c)
+{
+	return link_report(c->link);
+}
+
 char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZE])
 {
 	const struct link_stats *l = link_stats(c->link);
@@ -581,15 +649,16 @@ char *connection_stats(const struct connection *c, char out[CONNECTION_STATS_SIZ
 	char rtt[32] = "none";
 
 	session_stats(c->session, &s);
+	uint64_t reconnects = s.links > 0 ? s.links - 1 : 0;
 	if (l->ping_rtt_us >= 0)
 		snprintf(rtt, sizeof rtt, "%.1f ms", (double)l->ping_rtt_us / 1000);
 	snprintf(out, CONNECTION_STATS_SIZE,
 	    "to server %" PRIu64 " messages %" PRIu64 " bytes, from server %" PRIu64
 	    " messages %" PRIu64 " bytes, in flight %zu, of the server %zu, queued %zu, "
-	    "links %" PRIu64 ", resent %" PRIu64 ", answered here %" PRIu64 ", refused %" PRIu64
-	    ", dropped %" PRIu64 ", last ping %s",
+	    "reconnects %" PRIu64 ", resent %" PRIu64 ", answered here %" PRIu64
+	    ", refused %" PRIu64 ", dropped %" PRIu64 ", last ping %s",
 	    l->messages_out, l->bytes_out, l->messages_in, l->bytes_in, s.in_flight,
-	    s.in_flight_server, s.queued, s.links, s.resent, s.answered_here, s.refused,
+	    s.in_flight_server, s.queued, reconnects, s.resent, s.answered_here, s.refused,
 	    s.dropped_malformed + s.dropped_large + s.dropped_unsent + s.dropped_late +
 	        s.dropped_charged,
 	    rtt);

@@ -78,11 +78,23 @@ static int check_name(const char *name, char *error)
 	return 0;
 }
 
+/* RFC 9110, section 5.5: no server need take them. */
+static bool has_control(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 0x7f)
+			return true;
+	return false;
+}
+
 static int check_value(const char *name, const char *value, char *error)
 {
 	if (strpbrk(value, "\r\n") != NULL)
 		return fail(
 		    error, "the value of header %.*s has a line break in it", SHOWN_MAX, name);
+	if (has_control(value))
+		return fail(error, "the value of header %.*s has a control character in it",
+		    SHOWN_MAX, name);
 	if (strlen(name) + strlen(": ") + strlen(value) > HEADERS_LINE_MAX)
 		return fail(error, "header %.*s is longer than %zu bytes", SHOWN_MAX, name,
 		    HEADERS_LINE_MAX);
@@ -162,29 +174,56 @@ static char *trim(char *value)
 	return value;
 }
 
+int headers_set_expanded(struct headers *h, const char *name, const char *value, char *error)
+{
+	char why[EXPAND_ERROR_SIZE];
+	int result;
+
+	/* First, because an error of the value shows the name. */
+	if (check_name(name, error) != 0)
+		return -1;
+	char *text = expand(value, getenv, HEADERS_LINE_MAX, why);
+	if (text == NULL)
+		return fail(error, "header %.*s: %s", SHOWN_MAX, name, why);
+	result = headers_set(h, name, trim(text), error);
+	free(text);
+	return result;
+}
+
+int headers_set_variable(
+    struct headers *h, const char *name, const char *prefix, const char *variable, char *error)
+{
+	const char *value = getenv(variable);
+	struct buf text;
+	int result = -1;
+
+	if (check_name(name, error) != 0)
+		return -1;
+	if (value == NULL || *value == '\0')
+		return fail(error, "header %.*s: the environment variable %.*s is not set",
+		    SHOWN_MAX, name, SHOWN_MAX, variable);
+	buf_init(&text, 2 * HEADERS_LINE_MAX);
+	if (buf_append(&text, prefix, strlen(prefix)) != BUF_OK ||
+	    buf_append(&text, value, strlen(value) + 1) != BUF_OK)
+		(void)fail(error, "header %.*s is longer than %zu bytes", SHOWN_MAX, name,
+		    HEADERS_LINE_MAX);
+	else
+		result = headers_set(h, name, trim((char *)text.data), error);
+	buf_free(&text);
+	return result;
+}
+
 /* Adds "name: value", which is taken apart in place. */
 static int add_line(struct headers *h, char *line, bool expanded, char *error)
 {
-	char *colon = strchr(line, ':'), *value, *text = NULL;
-	char why[EXPAND_ERROR_SIZE];
-	int result = -1;
+	char *colon = strchr(line, ':'), *value;
 
 	if (colon == NULL)
 		return fail(error, "a header has no \":\" behind its name");
 	*colon = '\0';
-	if (check_name(line, error) != 0)
-		return -1;
 	value = trim(colon + 1);
-	if (expanded) {
-		text = expand(value, getenv, HEADERS_LINE_MAX, why);
-		value = text;
-	}
-	if (value == NULL)
-		(void)fail(error, "header %.*s: %s", SHOWN_MAX, line, why);
-	else
-		result = headers_set(h, line, trim(value), error);
-	free(text);
-	return result;
+	return expanded ? headers_set_expanded(h, line, value, error)
+	                : headers_set(h, line, value, error);
 }
 
 /* Reads the file, at most HEADERS_FILE_MAX bytes, and puts a NUL behind it. */
@@ -253,10 +292,10 @@ static int add_lines(
 	return 0;
 }
 
-static int copy(struct headers *to, const struct headers *from, char *error)
+int headers_merge(struct headers *h, const struct headers *from, char *error)
 {
 	for (size_t i = 0; i < from->count; i++)
-		if (headers_set(to, from->list[i].name, from->list[i].value, error) != 0)
+		if (headers_set(h, from->list[i].name, from->list[i].value, error) != 0)
 			return -1;
 	return 0;
 }
@@ -271,7 +310,7 @@ static int add_file(struct headers *h, const char *path, bool expanded, char *er
 		return fail(error, "there is no file name behind \"@\"");
 	buf_init(&text, HEADERS_FILE_MAX + 2 * READ_PIECE);
 	/* Into a copy, so that a file with an error in its last line changes nothing. */
-	if (read_file(&text, path, error) == 0 && copy(&next, h, error) == 0 &&
+	if (read_file(&text, path, error) == 0 && headers_merge(&next, h, error) == 0 &&
 	    add_lines(&next, &text, path, expanded, error) == 0) {
 		headers_free(h);
 		*h = next;

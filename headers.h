@@ -40,6 +40,18 @@ int headers_add(struct headers *h, const char *line, bool expand, char *error);
 /* The same for a name and a value that are already apart and final. */
 int headers_set(struct headers *h, const char *name, const char *value, char *error);
 
+/* The same for a name and a value that are apart, with variables in the value expanded. */
+int headers_set_expanded(struct headers *h, const char *name, const char *value, char *error);
+
+/*
+ * The same with ${prefix} and the value of the environment variable ${variable}, which must be set and not be empty.
+ */
+int headers_set_variable(
+    struct headers *h, const char *name, const char *prefix, const char *variable, char *error);
+
+/* The same for all headers of ${from}. */
+int headers_merge(struct headers *h, const struct headers *from, char *error);
+
 /* The value of a header, NULL if it is not there. Lives until the next change. */
 const char *headers_get(const struct headers *h, const char *name);
 

@@ -478,6 +478,13 @@ static size_t write_string(const unsigned char *raw, size_t len, char *out)
 	return n;
 }
 
+size_t jsonrpc_string_decode(const char *raw, size_t len, char *out)
+{
+	const unsigned char *inside;
+
+	return string_inside(raw, len, &inside, &len) ? write_string(inside, len, out) : 0;
+}
+
 static void make_canonical(struct canonical *c, const char *raw, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)raw;
@@ -832,6 +839,23 @@ struct jsonrpc_span jsonrpc_find_key(const void *text, size_t len, const char *k
 	r.p = skip_mark(r.p, r.end);
 	read_space(&r);
 	return find_member(&r, key, strlen(key)) ? span_of_value(&r, start) : no_span;
+}
+
+bool jsonrpc_member_next(
+    const void *text, size_t len, size_t *at, struct jsonrpc_span *key, struct jsonrpc_span *value)
+{
+	const unsigned char *start = text;
+	struct reader r = {start, len > 0 ? start + len : start};
+	struct raw raw;
+
+	r.p = *at > 0 ? start + *at : skip_mark(r.p, r.end);
+	read_space(&r);
+	if (!at_byte(&r, *at > 0 ? ',' : '{') || !read_key(&r, &raw))
+		return false;
+	*key = (struct jsonrpc_span){(size_t)(raw.p - start), raw.len};
+	*value = span_of_value(&r, start);
+	*at = (size_t)(r.p - start);
+	return value->len > 0;
 }
 
 struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path)

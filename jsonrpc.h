@@ -142,8 +142,23 @@ struct jsonrpc_span jsonrpc_find(const void *text, size_t len, const char *path)
 /* The same for one key at the top level, which may have dots in it. */
 struct jsonrpc_span jsonrpc_find_key(const void *text, size_t len, const char *key);
 
+/*
+ * The next member of an object. ${text} must be valid JSON, ${*at} is 0 before the first call and
+ * moves on. Fills ${key} (with its quotes) and ${value}, raw and counting from the start of
+ * text. Returns false after the last member, and for a text that is no object.
+ */
+bool jsonrpc_member_next(
+    const void *text, size_t len, size_t *at, struct jsonrpc_span *key, struct jsonrpc_span *value);
+
 /* Whether the raw JSON string ${raw} (with quotes), unescaped, is ${plain} (NUL-terminated UTF-8). */
 bool jsonrpc_string_is(const char *raw, size_t len, const char *plain);
+
+/*
+ * Unescapes the raw JSON string ${raw} (with quotes) into ${out}, which has room for ${len} bytes
+ * and gets no NUL behind it. Half of a surrogate pair becomes the three bytes it would
+ * have, which are not UTF-8. Returns how many bytes it is; 0 also if it is no string.
+ */
+size_t jsonrpc_string_decode(const char *raw, size_t len, char *out);
 
 /*
  * Ids are matched by value: strings unescaped ("\u00e9" is "é"), numbers as

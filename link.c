@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __APPLE__
 #include <sys/random.h>
@@ -77,6 +78,9 @@ struct link {
 
 	enum link_state state;
 	struct reason reason;
+	struct report *report; /* NULL = nobody has asked for one */
+	bool probing;          /* the attempt has failed, and its report is completed */
+	int64_t began_us;
 	int64_t connect_by;
 	char key[HANDSHAKE_KEY_SIZE];
 	struct answer answer;
@@ -146,17 +150,16 @@ void link_random(void *bytes, size_t len)
 
 /* --- life -------------------------------------------------------------- */
 
-struct link *link_new(const struct link_options *options)
+struct link *link_new(size_t max_message)
 {
 	struct link *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
-	l->opt = *options;
 	l->fd = -1;
 	l->stats.ping_rtt_us = -1;
-	intake_init(&l->intake, options->max_message);
-	if (url_parse(&l->url, options->url) != NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+	intake_init(&l->intake, max_message);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		goto fail;
 	l->easy = curl_easy_init();
 	l->multi = curl_multi_init();
@@ -191,6 +194,7 @@ void link_free(struct link *l)
 	curl_slist_free_all(l->resolve);
 	outbox_free(l->outbox);
 	intake_free(&l->intake);
+	free(l->report);
 	free(l);
 }
 
@@ -209,6 +213,11 @@ const struct link_stats *link_stats(const struct link *l)
 	return &l->stats;
 }
 
+const struct report *link_report(const struct link *l)
+{
+	return l->report;
+}
+
 static void set_state(struct link *l, enum link_state state)
 {
 	static const char *const names[] = {
@@ -225,11 +234,20 @@ static void set_state(struct link *l, enum link_state state)
 	l->state = state;
 }
 
+static void end_report(struct link *l)
+{
+	l->report->reason = l->reason;
+	if (l->report->ended == 0)
+		l->report->ended = clock_now_us() - l->began_us;
+}
+
 /* The one way down. What was put goes back, the reason is the first one that was known. */
 static void go_down(struct link *l)
 {
 	if (l->reason.kind == REASON_NONE)
 		reason_set(&l->reason, REASON_LOST, "the connection was lost");
+	if (l->report)
+		end_report(l);
 	leave_multi(l);
 	if (l->outbox)
 		outbox_stop(l->outbox);
@@ -237,6 +255,161 @@ static void go_down(struct link *l)
 	l->in_message = false;
 	l->readable = false;
 	set_state(l, LINK_DOWN);
+}
+
+/* --- how far the attempt is -------------------------------------------- */
+
+static bool uses_proxy(const struct link *l)
+{
+	long used = 0;
+
+	return curl_easy_getinfo(l->easy, CURLINFO_USED_PROXY, &used) == CURLE_OK && used;
+}
+
+/*
+ * Whether the attempt's TCP connection is there, and whom it leads to. libcurl tells the time of
+ * that only when proxy and TLS are done, too.
+ */
+static bool is_connected(const struct link *l, char *peer, size_t size)
+{
+	struct curl_waitfd wait[LINK_POLL_MAX];
+	unsigned count = 0;
+
+	if (curl_multi_waitfds(l->multi, wait, LINK_POLL_MAX, &count) != CURLM_OK)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		if (sock_peer(wait[i].fd, peer, size))
+			return true;
+	}
+	return false;
+}
+
+static bool has_come_to(const struct link *l, CURLINFO point)
+{
+	curl_off_t took = 0;
+
+	return curl_easy_getinfo(l->easy, point, &took) == CURLE_OK && took > 0;
+}
+
+/* What the attempt is doing. */
+static const char *phase(const struct link *l)
+{
+	long answer_of_proxy = 0;
+	char peer[64];
+
+	if (!has_come_to(l, CURLINFO_NAMELOOKUP_TIME_T))
+		return "while looking up the host";
+	if (!has_come_to(l, CURLINFO_CONNECT_TIME_T)) {
+		if (!is_connected(l, peer, sizeof peer))
+			return "while connecting";
+		curl_easy_getinfo(l->easy, CURLINFO_HTTP_CONNECTCODE, &answer_of_proxy);
+		if (uses_proxy(l) && answer_of_proxy == 0)
+			return "while connecting through the proxy";
+	}
+	if (l->url.tls && !has_come_to(l, CURLINFO_APPCONNECT_TIME_T))
+		return "in the TLS handshake";
+	return "while waiting for the answer to the WebSocket handshake";
+}
+
+/* --- the report -------------------------------------------------------- */
+
+/* libcurl tells that it uses a proxy, but names only variables that are not the one (8.14). */
+static void note_proxy(struct link *l)
+{
+	static const char *const variables[2][7] = {
+	    {"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY", NULL},
+	    {"wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+	        NULL},
+	};
+	const char *const *name = variables[l->url.tls], *value = l->opt.proxy;
+
+	if (*l->report->proxy || !uses_proxy(l))
+		return;
+	while (!value && *name) {
+		value = getenv(*name);
+		if (value && !*value)
+			value = NULL;
+		name += !value;
+	}
+	if (value)
+		report_proxy(l->report, value, l->opt.proxy ? "" : *name);
+}
+
+static int on_debug(CURL *easy, curl_infotype type, char *text, size_t len, void *user)
+{
+	struct link *l = user;
+
+	(void)easy;
+	if (type == CURLINFO_TEXT)
+		report_text(l->report, text, len);
+	if (type != CURLINFO_HEADER_IN)
+		return 0;
+	note_proxy(l);
+	report_header(l->report, text, len, clock_now_us() - l->began_us);
+	return 0;
+}
+
+static bool begin_report(struct link *l, const struct headers *headers)
+{
+	free(l->report);
+	l->report = NULL;
+	l->probing = false;
+	if (!l->opt.report)
+		return true;
+	struct report *r = l->report = malloc(sizeof *l->report);
+	if (!r)
+		return false;
+	l->began_us = clock_now_us();
+	report_begin(r, l->opt.url, l->opt.subprotocol, (int64_t)time(NULL));
+	r->insecure = l->opt.insecure;
+	r->has_authority = l->opt.cacert;
+	r->has_certificate = l->opt.cert;
+	if (l->opt.unix_socket)
+		snprintf(r->unix_socket, sizeof r->unix_socket, "%s", l->opt.unix_socket);
+	for (size_t i = 0; i < headers->count; i++)
+		report_sent(r, headers->list[i].name);
+	return true;
+}
+
+static void read_certificate(struct link *l)
+{
+	struct curl_certinfo *chain = NULL;
+
+	if (*l->report->certificate.subject ||
+	    curl_easy_getinfo(l->easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain ||
+	    chain->num_of_certs < 1)
+		return;
+	for (const struct curl_slist *s = chain->certinfo[0]; s; s = s->next)
+		report_certificate_field(l->report, s->data);
+}
+
+/* How far the attempt has come. */
+static void update_report(struct link *l)
+{
+	struct report *r = l->report;
+	const struct {
+		CURLINFO info;
+		int64_t *at;
+	} times[] = {
+	    {CURLINFO_NAMELOOKUP_TIME_T, &r->resolved},
+	    {CURLINFO_CONNECT_TIME_T, &r->connected},
+	    {CURLINFO_APPCONNECT_TIME_T, &r->secured},
+	};
+	long os_error = 0;
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		curl_off_t took = 0;
+		if (curl_easy_getinfo(l->easy, times[i].info, &took) == CURLE_OK && took > 0)
+			*times[i].at = took;
+	}
+	note_proxy(l);
+	if (!*r->address && r->resolved && is_connected(l, r->address, sizeof r->address) &&
+	    r->connected == 0)
+		r->connected = clock_now_us() - l->began_us;
+	if (curl_easy_getinfo(l->easy, CURLINFO_OS_ERRNO, &os_error) == CURLE_OK)
+		r->os_error = (int)os_error;
+	if (r->secured)
+		read_certificate(l);
 }
 
 /* --- the attempt ------------------------------------------------------- */
@@ -430,6 +603,32 @@ static CURLcode set_rest(struct link *l)
 	return rc;
 }
 
+static CURLcode set_report(struct link *l)
+{
+	CURLcode rc = curl_easy_setopt(l->easy, CURLOPT_CERTINFO, 1L);
+
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_DEBUGFUNCTION, on_debug);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_DEBUGDATA, l);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_VERBOSE, 1L);
+	return rc;
+}
+
+static CURLcode set_all(struct link *l)
+{
+	CURLcode rc;
+
+	curl_easy_reset(l->easy);
+	rc = set_strings(l);
+	if (rc == CURLE_OK)
+		rc = set_numbers(l);
+	if (rc == CURLE_OK)
+		rc = set_rest(l);
+	return rc;
+}
+
 static void setup_failed(struct link *l, const char *what)
 {
 	reason_set(&l->reason, REASON_SETUP, "%s", what);
@@ -458,22 +657,28 @@ static void forget_last_link(struct link *l)
 	l->close_by = l->suspect_until = CLOCK_NEVER;
 }
 
-void link_connect(struct link *l, const struct headers *headers, int64_t now)
+void link_connect(
+    struct link *l, const struct link_options *options, const struct headers *headers, int64_t now)
 {
+	const char *fault = url_parse(&l->url, options->url);
+
+	l->opt = *options;
 	forget_last_link(l);
 	set_state(l, LINK_CONNECTING);
 	l->connect_by =
 	    l->opt.connect_timeout ? clock_add(now, l->opt.connect_timeout) : CLOCK_NEVER;
-	if (!l->outbox || !build_headers(l, headers) || !build_resolve(l)) {
+	bool reported = begin_report(l, headers);
+	if (fault) {
+		setup_failed(l, fault);
+		return;
+	}
+	if (!reported || !l->outbox || !build_headers(l, headers) || !build_resolve(l)) {
 		setup_failed(l, "out of memory");
 		return;
 	}
-	curl_easy_reset(l->easy);
-	CURLcode rc = set_strings(l);
-	if (rc == CURLE_OK)
-		rc = set_numbers(l);
-	if (rc == CURLE_OK)
-		rc = set_rest(l);
+	CURLcode rc = set_all(l);
+	if (rc == CURLE_OK && l->report)
+		rc = set_report(l);
 	if (rc != CURLE_OK) {
 		setup_failed(l, curl_easy_strerror(rc));
 		return;
@@ -483,6 +688,82 @@ void link_connect(struct link *l, const struct headers *headers, int64_t now)
 		return;
 	}
 	l->added = true;
+}
+
+/* --- the probe --------------------------------------------------------- */
+
+/*
+ * Whether the report wants to know what the failed attempt could not tell: what is wrong with a
+ * certificate that was not looked at any further, or whether a server that does not answer in
+ * plaintext waits for TLS.
+ */
+static bool wants_probe(const struct link *l)
+{
+	const struct report *r = l->report;
+
+	if (!r || l->probing || r->connected == 0)
+		return false;
+	if (l->url.tls)
+		return l->reason.kind == REASON_UNTRUSTED && !*r->certificate.subject;
+	if (*r->proxy && r->tunnelled == 0)
+		return false;
+	return l->reason.kind == REASON_TRUNCATED || l->reason.kind == REASON_NOT_WEBSOCKET ||
+	       l->reason.kind == REASON_TIMED_OUT ||
+	       (l->reason.kind == REASON_HTTP && l->reason.status == 400);
+}
+
+static CURLcode set_probe(struct link *l)
+{
+	char url[sizeof l->url.host + 32];
+	bool ipv6 = strchr(l->url.host, ':') != NULL;
+	const struct {
+		CURLoption option;
+		long value;
+	} numbers[] = {
+	    {CURLOPT_CONNECT_ONLY, 1}, /* the TLS handshake is the last that happens */
+	    {CURLOPT_CERTINFO, 1},
+	    {CURLOPT_SSL_VERIFYPEER, 0},
+	    {CURLOPT_SSL_VERIFYHOST, 0},
+	};
+	CURLcode rc = set_all(l);
+
+	snprintf(url, sizeof url, "wss://%s%s%s:%s/", ipv6 ? "[" : "", l->url.host, ipv6 ? "]" : "",
+	    l->url.port);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_URL, url);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_HTTPHEADER, NULL);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_SSLCERT, NULL);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(l->easy, CURLOPT_SSLKEY, NULL);
+	for (size_t i = 0; rc == CURLE_OK && i < sizeof numbers / sizeof *numbers; i++)
+		rc = curl_easy_setopt(l->easy, numbers[i].option, numbers[i].value);
+	return rc;
+}
+
+/* An attempt has failed, for l->reason. */
+static void attempt_over(struct link *l, int64_t now)
+{
+	if (wants_probe(l)) {
+		l->report->ended = clock_now_us() - l->began_us;
+		leave_multi(l);
+		l->probing = l->added = set_probe(l) == CURLE_OK &&
+		                        curl_multi_add_handle(l->multi, l->easy) == CURLM_OK;
+		bool is_there = l->url.tls && l->opt.connect_timeout;
+		l->connect_by = now + (is_there ? l->opt.connect_timeout : LINK_PROBE_TIME);
+	}
+	if (!l->probing)
+		go_down(l);
+}
+
+static void probe_done(struct link *l, CURLcode rc)
+{
+	if (rc == CURLE_OK && l->report) {
+		l->report->speaks_tls = true;
+		read_certificate(l);
+	}
+	go_down(l);
 }
 
 /* --- why an attempt failed --------------------------------------------- */
@@ -592,7 +873,7 @@ static void describe_unreachable(struct link *l, const char *said)
 	reason_set(&l->reason, REASON_UNREACHABLE, "%s", os_error ? strerror((int)os_error) : said);
 }
 
-static void attempt_failed(struct link *l, CURLcode rc)
+static void attempt_failed(struct link *l, CURLcode rc, int64_t now)
 {
 	long status = 0, proxy_status = 0;
 	const char *said = what_was_said(l, rc);
@@ -615,33 +896,14 @@ static void attempt_failed(struct link *l, CURLcode rc)
 	} else {
 		reason_set(&l->reason, kind, "%s", said);
 	}
-	go_down(l);
+	attempt_over(l, now);
 }
 
-static void attempt_timed_out(struct link *l)
+static void attempt_timed_out(struct link *l, int64_t now)
 {
-	static const struct {
-		CURLINFO done;
-		const char *phase;
-	} phases[] = {
-	    {CURLINFO_NAMELOOKUP_TIME_T, "looking up the host"},
-	    {CURLINFO_CONNECT_TIME_T, "connecting"},
-	    {CURLINFO_APPCONNECT_TIME_T, "the TLS handshake"},
-	};
-	const char *phase = "waiting for the answer to the WebSocket handshake";
-	size_t count = l->url.tls ? 3 : 2;
-
-	for (size_t i = 0; i < count; i++) {
-		curl_off_t took = 0;
-		curl_easy_getinfo(l->easy, phases[i].done, &took);
-		if (took == 0) {
-			phase = phases[i].phase;
-			break;
-		}
-	}
-	reason_set(&l->reason, REASON_TIMED_OUT, "timed out after %lld ms while %s",
-	    (long long)l->opt.connect_timeout, phase);
-	go_down(l);
+	reason_set(&l->reason, REASON_TIMED_OUT, "timed out after %lld ms %s",
+	    (long long)l->opt.connect_timeout, phase(l));
+	attempt_over(l, now);
 }
 
 /* --- the 101 ----------------------------------------------------------- */
@@ -684,16 +946,30 @@ static bool answer_is_good(struct link *l)
 	return true;
 }
 
+static void send_ping(struct link *l)
+{
+	unsigned long payload = l->pings_seen + 1;
+
+	outbox_ping(l->outbox, &payload, sizeof payload);
+}
+
+static void open_reported(struct link *l)
+{
+	l->report->open = clock_now_us() - l->began_us;
+	curl_easy_setopt(l->easy, CURLOPT_VERBOSE, 0L);
+	send_ping(l);
+}
+
 static void attempt_done(struct link *l, CURLcode rc, int64_t now)
 {
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
 	if (rc != CURLE_OK) {
-		attempt_failed(l, rc);
+		attempt_failed(l, rc, now);
 		return;
 	}
 	if (!answer_is_good(l)) {
-		go_down(l);
+		attempt_over(l, now);
 		return;
 	}
 	curl_easy_getinfo(l->easy, CURLINFO_ACTIVESOCKET, &fd);
@@ -710,6 +986,8 @@ static void attempt_done(struct link *l, CURLcode rc, int64_t now)
 	keepalive_begin(&l->keepalive, l->opt.ping_interval, l->opt.ping_timeout, now);
 	l->readable = true; /* frames may have come with the 101 */
 	set_state(l, LINK_OPEN);
+	if (l->report)
+		open_reported(l);
 }
 
 static void drive_attempt(struct link *l, int64_t now)
@@ -722,10 +1000,18 @@ static void drive_attempt(struct link *l, int64_t now)
 		return;
 	}
 	CURLMsg *msg = curl_multi_info_read(l->multi, &left);
-	if (msg && msg->msg == CURLMSG_DONE)
-		attempt_done(l, msg->data.result, now);
-	else if (now >= l->connect_by)
-		attempt_timed_out(l);
+	bool done = msg && msg->msg == CURLMSG_DONE;
+	CURLcode result = done ? msg->data.result : CURLE_OPERATION_TIMEDOUT;
+	if (l->report && !l->probing)
+		update_report(l);
+	if (!done && now < l->connect_by)
+		return;
+	if (l->probing)
+		probe_done(l, result);
+	else if (done)
+		attempt_done(l, result, now);
+	else
+		attempt_timed_out(l, now);
 }
 
 /* --- writing ----------------------------------------------------------- */
@@ -818,7 +1104,8 @@ static void begin_closing(struct link *l, unsigned code, const char *reason, boo
 void link_close(struct link *l, unsigned code, const char *reason, bool last, int64_t now)
 {
 	if (l->state == LINK_CONNECTING) {
-		reason_set(&l->reason, REASON_STOPPED, "stopped while connecting");
+		if (!l->probing)
+			reason_set(&l->reason, REASON_STOPPED, "stopped while connecting");
 		go_down(l);
 	} else if (l->state == LINK_OPEN) {
 		reason_set(&l->reason, REASON_STOPPED, "closed by us");
@@ -882,6 +1169,8 @@ static void pong_came(struct link *l, size_t len)
 	if (len != sizeof l->pings_seen || memcmp(l->control, &l->pings_seen, len) != 0)
 		return; /* unsolicited or late: alive, but no measure */
 	l->stats.ping_rtt_us = clock_now_us() - l->ping_left_us;
+	if (l->report && l->report->ping < 0)
+		l->report->ping = l->stats.ping_rtt_us;
 }
 
 /* A control frame may come in pieces; PONG must carry the whole payload of its PING. */
@@ -1090,13 +1379,6 @@ static bool look_at_events(struct link *l, const struct pollfd *fds, size_t coun
 		return true;
 	}
 	return false;
-}
-
-static void send_ping(struct link *l)
-{
-	unsigned long payload = l->pings_seen + 1;
-
-	outbox_ping(l->outbox, &payload, sizeof payload);
 }
 
 void link_suspect(struct link *l, int64_t wait, int64_t now)

@@ -24,10 +24,13 @@
 #include "headers.h"
 #include "message.h"
 #include "reason.h"
+#include "report.h"
 
 struct link;
 
-/* What a link is made with. Strings must outlive the link; NULL = not given. Times in ms, sizes in bytes. */
+/*
+ * What an attempt is made with. Strings must live until the next link_connect; NULL = not given. Times in ms.
+ */
 struct link_options {
 	const char *url;         /* ws:// or wss://, final */
 	const char *subprotocol; /* comma-separated list to offer, NULL = none */
@@ -38,8 +41,16 @@ struct link_options {
 	size_t resolve_count;
 	int64_t connect_timeout; /* up to and including the 101; 0 = none */
 	int64_t ping_interval, ping_timeout;
-	size_t max_message; /* of an incoming message */
+	/*
+	 * A report is made of the attempt, and the open link sends a PING at once. An attempt that failed
+	 * over a certificate, or in a way that lets one guess that TLS was left out, is followed by
+	 * a TLS handshake that trusts anybody and over which nothing is sent, for the sake of the
+	 * report: it may take connect_timeout in the first case, LINK_PROBE_TIME in the other.
+	 */
+	bool report;
 };
+
+#define LINK_PROBE_TIME 4000 /* ms */
 
 enum link_state {
 	LINK_IDLE,       /* never tried */
@@ -58,17 +69,18 @@ const char *link_unsupported(void);
 /* "libcurl/8.14.1 OpenSSL/3.0.19 ...", for --version. Static. */
 const char *link_library(void);
 
-/* NULL if memory is out. The options are copied, their strings are not. */
-struct link *link_new(const struct link_options *options);
+/* NULL if memory is out. ${max_message}: bytes of an incoming message that is kept. */
+struct link *link_new(size_t max_message);
 
 /* Closes at once, without any handshake; frees the messages still in it. NULL is fine. */
 void link_free(struct link *l);
 
 /*
- * Begins an attempt with ${headers} (copied). Legal in IDLE, and in DOWN once everything was reclaimed. The outcome shows in
- * link_state, perhaps at once.
+ * Begins an attempt with ${options} (copied, their strings are not) and ${headers} (copied). Legal in IDLE, and in DOWN once everything was
+ * reclaimed. The outcome shows in link_state, perhaps at once.
  */
-void link_connect(struct link *l, const struct headers *headers, int64_t now);
+void link_connect(
+    struct link *l, const struct link_options *options, const struct headers *headers, int64_t now);
 
 enum link_state link_state(const struct link *l);
 
@@ -132,5 +144,8 @@ struct link_stats {
 	int64_t ping_rtt_us; /* of the last PONG, -1 = none yet */
 };
 const struct link_stats *link_stats(const struct link *l);
+
+/* What the attempt has found so far; NULL if no report was wanted. Changes as the link goes on. */
+const struct report *link_report(const struct link *l);
 
 #endif

@@ -14,7 +14,10 @@
 #include "fd.h"
 #include "utf8.h"
 
-static enum log_level shown = LOG_NOTICE;
+static enum log_level shown;
+static bool silent = true; /* a library says nothing until it is told to */
+static log_sink *to_sink;
+static void *sink_context;
 static int file = -1;
 
 static unsigned long dropped; /* lines stderr did not take */
@@ -27,6 +30,13 @@ static size_t rest_at, rest_len;
 void log_set_level(enum log_level level)
 {
 	shown = level;
+	silent = false;
+}
+
+void log_set_sink(log_sink *sink, void *context)
+{
+	to_sink = sink;
+	sink_context = context;
 }
 
 unsigned long log_dropped(void)
@@ -132,16 +142,17 @@ static void to_file(const char *line, size_t len)
 	log_warning("the log file ends here: %s", strerror(error));
 }
 
+static const char *const prefixes[] = {
+    [LOG_ERROR] = "wsmcp: error: ",
+    [LOG_WARNING] = "wsmcp: warning: ",
+    [LOG_NOTICE] = "wsmcp: ",
+    [LOG_INFO] = "wsmcp: ",
+    [LOG_DEBUG] = "wsmcp: ",
+};
+
 /* Makes a line of ${text} in ${out} (LOG_LINE_MAX + 1 bytes). Returns its length. */
 static size_t compose(char *out, enum log_level level, const char *text)
 {
-	static const char *const prefixes[] = {
-	    [LOG_ERROR] = "wsmcp: error: ",
-	    [LOG_WARNING] = "wsmcp: warning: ",
-	    [LOG_NOTICE] = "wsmcp: ",
-	    [LOG_INFO] = "wsmcp: ",
-	    [LOG_DEBUG] = "wsmcp: ",
-	};
 	size_t n = strlen(prefixes[level]);
 
 	memcpy(out, prefixes[level], n);
@@ -149,6 +160,16 @@ static size_t compose(char *out, enum log_level level, const char *text)
 	n += strlen(out + n);
 	out[n++] = '\n';
 	return n;
+}
+
+/* Returns false if stderr does not take the line. */
+static bool say(enum log_level level, char *line, size_t len)
+{
+	if (!to_sink)
+		return stderr_takes(line, len);
+	line[len - 1] = '\0';
+	to_sink(sink_context, level, line + strlen(prefixes[level]));
+	return true;
 }
 
 static void tell_dropped(void)
@@ -173,17 +194,17 @@ void log_line(enum log_level level, const char *format, ...)
 	int saved = errno;
 	va_list args;
 
-	if (level > shown)
+	if (silent || level > shown)
 		return;
 	va_start(args, format);
 	if (vsnprintf(text, sizeof text, format, args) < 0)
 		text[0] = '\0';
 	va_end(args);
-	if (untold > 0)
+	if (untold > 0 && !to_sink)
 		tell_dropped();
 	len = compose(line, level, text);
 	to_file(line, len);
-	if (!stderr_takes(line, len)) {
+	if (!say(level, line, len)) {
 		dropped++;
 		untold++;
 	}

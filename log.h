@@ -29,13 +29,20 @@ enum log_level {
 	LOG_DEBUG    /* details, with --verbose --verbose */
 };
 
-/* What is shown from now on: everything up to ${level}. The default is LOG_NOTICE. */
+/* What is said from now on: everything up to ${level}. Nothing is until this was called. */
 void log_set_level(enum log_level level);
+
+/*
+ * Gives lines to ${sink} instead of stderr from now on; NULL = to stderr again. ${text} is what the line says, escaped,
+ * without "wsmcp: " and newline. The sink must not log.
+ */
+typedef void log_sink(void *context, enum log_level level, const char *text);
+void log_set_sink(log_sink *sink, void *context);
 
 /*
  * Sends lines to the file ${path} too, with a UTC time in front; created 0600
  * if it does not exist, appended to otherwise. The file gets every line that
- * stderr gets. Returns 0, or -1 with errno set.
+ * stderr or the sink gets. Returns 0, or -1 with errno set.
  */
 int log_open(const char *path);
 

@@ -9,9 +9,9 @@
 enum kind {
 	FLAG,    /* bool: true */
 	COUNT,   /* int: one more */
-	UNSET,   /* string: NULL */
+	EMPTY,   /* string: "" */
 	STRING,  /* string */
-	LIST,    /* struct options_list: one more item */
+	LIST,    /* struct wsmcp_list: one more item */
 	CHOICE,  /* int: which of the words in its argument, "a|b", counted from 0 */
 	SECONDS, /* int64_t in milliseconds */
 	SIZE     /* uint64_t in bytes */
@@ -33,63 +33,101 @@ struct row {
 #define TEN_YEARS   ((uint64_t)10 * 365 * 24 * 3600 * 1000)
 #define SIZE_LIMIT  ((uint64_t)PTRDIFF_MAX)
 
-#define LINKING OPTIONS_BRIDGE /* the commands that make a link */
-#define ALL     OPTIONS_BRIDGE
+#define ASKING                                                                                     \
+	(OPTIONS_TOOLS | OPTIONS_CALL | OPTIONS_REQUEST) /* those that ask one thing and end */
+#define BRIDGING (OPTIONS_BRIDGE | OPTIONS_ENTRY) /* the bridge, or an entry that starts it */
+#define STAYING  (BRIDGING | OPTIONS_REPL)
+#define LINKING  (STAYING | ASKING | OPTIONS_CHECK) /* those that make a link */
+#define NAMING   (LINKING | OPTIONS_SERVERS)        /* the commands that know servers by name */
+#define ALL      (NAMING)
 
 /* clang-format off */
 static const struct row rows[] = {
-{"header", 'H', LIST, "LINE", FIELD(headers), LINKING, 0, 0, NULL,
+{"header", 'H', LIST, "LINE", FIELD(server.headers), LINKING, 0, 0, NULL,
     "send a header: \"Name: value\", \"Name:value\", or @FILE with one header a line; ${VAR} and "
     "${VAR:-default} are expanded; may repeat"},
-{"header-command", 0, STRING, "CMD", FIELD(header_command), LINKING, 0, 0, NULL,
+{"bearer-env", 0, STRING, "VAR", FIELD(server.bearer_env), LINKING, 0, 0, NULL,
+    "send \"Authorization: Bearer \" and the value of the environment variable VAR"},
+{"header-env", 0, LIST, "NAME=VAR", FIELD(server.header_env), LINKING, 0, 0, NULL,
+    "send the header NAME with the value of the environment variable VAR; may repeat"},
+{"header-command", 0, STRING, "CMD", FIELD(server.header_command), LINKING, 0, 0, NULL,
     "run CMD at every attempt to connect; the JSON object of strings that it prints becomes "
     "headers, over others of the same name"},
-{"subprotocol", 0, STRING, "LIST", FIELD(subprotocol), LINKING, 0, 0, "mcp",
-    "subprotocols to offer, separated by commas"},
-{"no-subprotocol", 0, UNSET, NULL, FIELD(subprotocol), LINKING, 0, 0, NULL,
+{"subprotocol", 0, STRING, "LIST", FIELD(server.subprotocol), LINKING, 0, 0, NULL,
+    "subprotocols to offer, separated by commas (default: that of the configuration, else mcp)"},
+{"no-subprotocol", 0, EMPTY, NULL, FIELD(server.subprotocol), LINKING, 0, 0, NULL,
     "offer no subprotocol"},
-{"cacert", 0, STRING, "FILE", FIELD(cacert), LINKING, 0, 0, NULL,
+{"cacert", 0, STRING, "FILE", FIELD(server.cacert), LINKING, 0, 0, NULL,
     "trust the CA certificates in FILE (PEM) and no others"},
-{"cert", 0, STRING, "FILE", FIELD(cert), LINKING, 0, 0, NULL,
+{"cert", 0, STRING, "FILE", FIELD(server.cert), LINKING, 0, 0, NULL,
     "show the server the client certificate in FILE (PEM)"},
-{"key", 0, STRING, "FILE", FIELD(key), LINKING, 0, 0, NULL,
+{"key", 0, STRING, "FILE", FIELD(server.key), LINKING, 0, 0, NULL,
     "the private key of the client certificate (PEM)"},
-{"insecure", 'k', FLAG, NULL, FIELD(insecure), LINKING, 0, 0, NULL,
+{"insecure", 'k', FLAG, NULL, FIELD(server.insecure), LINKING, 0, 0, NULL,
     "accept any certificate from the server"},
-{"proxy", 'x', STRING, "URL", FIELD(proxy), LINKING, 0, 0, NULL,
+{"proxy", 'x', STRING, "URL", FIELD(server.proxy), LINKING, 0, 0, NULL,
     "connect through this HTTP or SOCKS proxy"},
-{"noproxy", 0, STRING, "LIST", FIELD(noproxy), LINKING, 0, 0, NULL,
+{"noproxy", 0, STRING, "LIST", FIELD(server.noproxy), LINKING, 0, 0, NULL,
     "hosts to connect to without a proxy, separated by commas; * for all"},
-{"unix-socket", 0, STRING, "PATH", FIELD(unix_socket), LINKING, 0, 0, NULL,
+{"unix-socket", 0, STRING, "PATH", FIELD(server.unix_socket), LINKING, 0, 0, NULL,
     "connect to this Unix socket, whatever host the URL names"},
-{"resolve", 0, LIST, "H:P:A", FIELD(resolve), LINKING, 0, 0, NULL,
+{"resolve", 0, LIST, "H:P:A", FIELD(server.resolve), LINKING, 0, 0, NULL,
     "use address A for host H and port P; may repeat"},
-{"connect-timeout", 0, SECONDS, "SEC", FIELD(connect_timeout), LINKING, 0, TEN_YEARS, "10",
+{"connect-timeout", 0, SECONDS, "SEC", FIELD(server.connect_timeout), LINKING, 0, TEN_YEARS, "10",
     "how long one attempt to connect may take; 0 = for ever"},
-{"offline-timeout", 0, SECONDS, "SEC", FIELD(offline_timeout), LINKING, 0, TEN_YEARS, "20",
+{"offline-timeout", 0, SECONDS, "SEC", FIELD(server.offline_timeout), STAYING, 0, TEN_YEARS, "20",
     "how long a message may wait for a connection before it is answered with an error; 0 = not at "
     "all"},
-{"request-timeout", 0, SECONDS, "SEC", FIELD(request_timeout), LINKING, 0, TEN_YEARS, "0",
-    "answer a request with an error after this long, and cancel it at the server; 0 = never"},
-{"ping-interval", 0, SECONDS, "SEC", FIELD(ping_interval), LINKING, 0, TEN_YEARS, "20",
+{"offline-timeout", 0, SECONDS, "SEC", FIELD(server.offline_timeout), ASKING | OPTIONS_CHECK, 0,
+    TEN_YEARS, NULL,
+    "how long to try to connect; 0 = one attempt (the default)"},
+{"request-timeout", 0, SECONDS, "SEC", FIELD(server.request_timeout), LINKING, 0, TEN_YEARS, NULL,
+    "answer a request with an error after this long, and cancel it at the server; 0 = never "
+    "(default: the timeout of the configuration, else never)"},
+{"ping-interval", 0, SECONDS, "SEC", FIELD(server.ping_interval), LINKING, 0, TEN_YEARS, "20",
     "send a WebSocket ping after this long without a byte received; 0 = never"},
-{"ping-timeout", 0, SECONDS, "SEC", FIELD(ping_timeout), LINKING, 0, TEN_YEARS, "20",
+{"ping-timeout", 0, SECONDS, "SEC", FIELD(server.ping_timeout), LINKING, 0, TEN_YEARS, "20",
     "take the link for dead if nothing is received for this long after a ping; 0 = never"},
-{"retry-delay-max", 0, SECONDS, "SEC", FIELD(retry_delay_max), LINKING, 1, TEN_YEARS, "30",
+{"retry-delay-max", 0, SECONDS, "SEC", FIELD(server.retry_delay_max), LINKING, 1, TEN_YEARS, "30",
     "the longest pause between two attempts to connect"},
-{"no-reconnect", 0, FLAG, NULL, FIELD(no_reconnect), LINKING, 0, 0, NULL,
+{"no-reconnect", 0, FLAG, NULL, FIELD(server.no_reconnect), LINKING, 0, 0, NULL,
     "end when an established connection is lost"},
-{"resend", 0, CHOICE, "safe|none", FIELD(resend), LINKING, 0, 0, "safe",
+{"resend", 0, CHOICE, "safe|none", FIELD(server.resend), LINKING, 0, 0, "safe",
     "which requests are sent again after a lost connection: those that the specification allows to "
     "repeat, or none"},
-{"linger", 0, SECONDS, "SEC", FIELD(linger), LINKING, 0, TEN_YEARS, "60",
+{"linger", 0, SECONDS, "SEC", FIELD(linger), BRIDGING, 0, TEN_YEARS, "60",
     "how long to wait for replies still owed when the input has ended; 0 = not at all"},
-{"max-message", 0, SIZE, "SIZE", FIELD(max_message), LINKING, 1, SIZE_LIMIT, "64M",
+{"max-message", 0, SIZE, "SIZE", FIELD(server.max_message), LINKING, 1, SIZE_LIMIT, "64M",
     "the largest message for the server, in bytes or with K, M or G"},
-{"max-reply", 0, SIZE, "SIZE", FIELD(max_reply), LINKING, 1, SIZE_LIMIT, NULL,
+{"max-reply", 0, SIZE, "SIZE", FIELD(server.max_reply), LINKING, 1, SIZE_LIMIT, NULL,
     "the largest message from the server (default: that of --max-message)"},
-{"trace", 0, STRING, "FILE", FIELD(trace), LINKING, 0, 0, NULL,
+{"trace", 0, STRING, "FILE", FIELD(server.trace), LINKING, 0, 0, NULL,
     "append every message to FILE, one JSON object a line; %p stands for the process id"},
+{"config", 0, STRING, "FILE", FIELD(server.config), NAMING, 0, 0, NULL,
+    "read the servers that TARGET may name from FILE and nowhere else"},
+{"trust-project", 0, LIST, "DIR", FIELD(server.trust_project), NAMING, 0, 0, NULL,
+    "use configuration files in DIR and below as if they were one's own; may repeat"},
+{"host", 0, STRING, "HOST", FIELD(host), OPTIONS_ENTRY, 0, 0, NULL,
+    "print the entry for claude-code, claude-desktop, cursor, vscode or zed"},
+{"args", 0, STRING, "JSON", FIELD(args), OPTIONS_CALL, 0, 0, NULL,
+    "all arguments as a JSON object; @FILE takes it from a file, - from stdin"},
+{"raw", 0, FLAG, NULL, FIELD(raw), OPTIONS_CALL, 0, 0, NULL,
+    "print the result object as the server sent it"},
+{"text", 0, FLAG, NULL, FIELD(text), OPTIONS_CALL, 0, 0, NULL,
+    "print the texts of the result, and nothing else"},
+{"save", 0, STRING, "DIR", FIELD(save), OPTIONS_CALL, 0, 0, NULL,
+    "write images, sounds and blobs to new files in DIR, TOOL-1.png and so on, and print their "
+    "names in place of the data"},
+{"root", 0, LIST, "DIR", FIELD(server.roots), ASKING | OPTIONS_REPL, 0, 0, NULL,
+    "name DIR to a server that asks for roots; may repeat"},
+{"protocol", 0, CHOICE, "auto|legacy|modern", FIELD(server.protocol),
+    ASKING | OPTIONS_REPL, 0, 0, "auto",
+    "how to begin: with initialize (legacy), with server/discover (modern), or with the latter if the "
+    "former fails"},
+{"json", 0, FLAG, NULL, FIELD(json), OPTIONS_SERVERS | OPTIONS_CHECK, 0, 0, NULL,
+    "print JSON"},
+{"json", 0, FLAG, NULL, FIELD(json), ASKING, 0, 0, NULL,
+    "print JSON as it is, also on a terminal, and failures as JSON on stdout"},
 {"log-file", 0, STRING, "FILE", FIELD(log_file), ALL, 0, 0, NULL,
     "append what is said on stderr to FILE, too"},
 {"verbose", 'v', COUNT, NULL, FIELD(verbose), ALL, 0, 0, NULL,
@@ -209,7 +247,7 @@ static int set_choice(const struct parser *p, const struct row *row, const char 
 	return fail(p, "option --%s takes %s", row->name, row->argument);
 }
 
-static int add_item(const struct parser *p, struct options_list *list, const char *item)
+static int add_item(const struct parser *p, struct wsmcp_list *list, const char *item)
 {
 	/* There cannot be more items than arguments. */
 	if (list->items == NULL)
@@ -233,8 +271,8 @@ static int apply(const struct parser *p, const struct row *row, const char *valu
 	case COUNT:
 		++*(int *)field;
 		break;
-	case UNSET:
-		*(const char **)field = NULL;
+	case EMPTY:
+		*(const char **)field = "";
 		break;
 	case STRING:
 		*(const char **)field = value;
@@ -346,6 +384,13 @@ static int unknown_letter(const struct parser *p, const char *argument, char let
 	return fail(p, "unknown option -%c", letter);
 }
 
+/* Applies an option of the command line, and remembers it. ${value} is NULL for one that takes none. */
+static int apply_given(const struct parser *p, const struct row *row, const char *value)
+{
+	p->o->given[p->o->given_count++] = (struct options_given){row->name, value};
+	return apply(p, row, value);
+}
+
 /* Applies an option that needs a value: ${value} if not NULL, else the next argument. */
 static int apply_value(struct parser *p, const struct row *row, const char *value)
 {
@@ -353,7 +398,7 @@ static int apply_value(struct parser *p, const struct row *row, const char *valu
 		value = p->argv[++p->at];
 	if (value == NULL)
 		return fail(p, "option --%s needs a value (%s)", row->name, row->argument);
-	return apply(p, row, value);
+	return apply_given(p, row, value);
 }
 
 static int parse_long(struct parser *p, const char *text)
@@ -368,7 +413,7 @@ static int parse_long(struct parser *p, const char *text)
 		return apply_value(p, row, value);
 	if (value != NULL)
 		return fail(p, "option --%s takes no value", row->name);
-	return apply(p, row, NULL);
+	return apply_given(p, row, NULL);
 }
 
 static int parse_letters(struct parser *p, const char *argument)
@@ -382,7 +427,7 @@ static int parse_letters(struct parser *p, const char *argument)
 			return unknown_letter(p, argument, *c);
 		if (row->argument != NULL)
 			return apply_value(p, row, c[1] != '\0' ? c + 1 : NULL);
-		result = apply(p, row, NULL);
+		result = apply_given(p, row, NULL);
 	}
 	return result;
 }
@@ -407,6 +452,30 @@ static int parse_arguments(struct parser *p)
 	return result;
 }
 
+/* A time that has no default is -1 until it is given. */
+static int apply_presets(const struct parser *p)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if ((rows[i].commands & p->command) == 0)
+			continue;
+		if (rows[i].preset == NULL && rows[i].kind == SECONDS)
+			*(int64_t *)((char *)p->o + rows[i].field) = -1;
+		else if (rows[i].preset != NULL && apply(p, &rows[i], rows[i].preset) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* At most how many options there are: letters may stand together. */
+static size_t count_given(const struct parser *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 1; i < p->argc; i++)
+		count += p->argv[i][0] == '-' ? strlen(p->argv[i]) : 0;
+	return count;
+}
+
 int options_parse(
     struct options *o, enum options_command command, int argc, char **argv, char *error)
 {
@@ -414,16 +483,17 @@ int options_parse(
 
 	*o = (struct options){0};
 	p.argc = argc > 0 ? (size_t)argc : 0;
-	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].preset != NULL && apply(&p, &rows[i], rows[i].preset) != 0)
-			return -1;
+	o->program = argc > 0 ? argv[0] : "";
+	if (apply_presets(&p) != 0)
+		return -1;
 	o->operands = calloc(p.argc + 1, sizeof *o->operands);
-	if (o->operands == NULL)
+	o->given = calloc(count_given(&p) + 1, sizeof *o->given);
+	if (o->operands == NULL || o->given == NULL)
 		return fail(&p, "out of memory");
 	if (parse_arguments(&p) != 0)
 		return -1;
-	if (o->max_reply == 0)
-		o->max_reply = o->max_message;
+	if (o->server.max_reply == 0)
+		o->server.max_reply = o->server.max_message;
 	return 0;
 }
 
@@ -431,15 +501,17 @@ void options_free(struct options *o)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].kind == LIST) {
-			struct options_list *list = (void *)((char *)o + rows[i].field);
+			struct wsmcp_list *list = (void *)((char *)o + rows[i].field);
 
 			free(list->items);
 			list->items = NULL;
 			list->count = 0;
 		}
 	free(o->operands);
+	free(o->given);
 	o->operands = NULL;
-	o->operand_count = 0;
+	o->given = NULL;
+	o->operand_count = o->given_count = 0;
 }
 
 #define HELP_COLUMN 29 /* where the texts begin */
@@ -492,4 +564,15 @@ void options_print_help(FILE *out, enum options_command command)
 	for (size_t i = 0; i < ROWS; i++)
 		if ((rows[i].commands & command) != 0)
 			print_row(out, &rows[i]);
+}
+
+bool options_row_at(struct options_row *row, size_t index)
+{
+	if (index >= ROWS)
+		return false;
+	const struct row *r = &rows[index];
+
+	*row = (struct options_row){
+	    r->name, r->letter, r->argument, r->kind == CHOICE, r->commands, r->preset, r->help};
+	return true;
 }

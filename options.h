@@ -10,18 +10,23 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "wsmcp.h"
+
 /* Which commands take an option; a bit each. */
 enum options_command {
 	OPTIONS_BRIDGE = 1 << 0,
+	OPTIONS_SERVERS = 1 << 1,
+	OPTIONS_ENTRY = 1 << 2,
+	OPTIONS_TOOLS = 1 << 3,
+	OPTIONS_CALL = 1 << 4,
+	OPTIONS_REQUEST = 1 << 5,
+	OPTIONS_CHECK = 1 << 6,
+	OPTIONS_REPL = 1 << 7,
 };
 
-/* --resend, in the order of its words. */
-enum options_resend { OPTIONS_RESEND_SAFE, OPTIONS_RESEND_NONE };
-
-/* The values of an option that may repeat, in order. */
-struct options_list {
-	const char **items; /* point into argv */
-	size_t count;
+/* An option as it was given: its long name, and its value or NULL. */
+struct options_given {
+	const char *name, *value;
 };
 
 /*
@@ -29,29 +34,23 @@ struct options_list {
  * live as long as it does; NULL = not given.
  */
 struct options {
-	struct options_list headers; /* -H: lines or @FILE, as given */
-	const char *subprotocol;     /* "mcp" by default; NULL with --no-subprotocol */
-	const char *cacert, *cert, *key, *proxy, *noproxy, *unix_socket;
-	struct options_list resolve; /* HOST:PORT:ADDRESS */
-	bool insecure;
-	int64_t connect_timeout; /* 10 000; 0 = no limit */
-	int64_t ping_interval;   /* 20 000; 0 = no pings */
-	int64_t ping_timeout;    /* 20 000; 0 = never dead */
-	const char *header_command;
-	int64_t offline_timeout; /* 20 000; 0 = do not wait */
-	int64_t request_timeout; /* 0 = off */
-	int64_t retry_delay_max; /* 30 000; at least 1 */
-	bool no_reconnect;
-	int resend;           /* enum options_resend */
-	int64_t linger;       /* 60 000; 0 = do not wait */
-	uint64_t max_message; /* 64 MiB */
-	uint64_t max_reply;   /* max_message unless given */
-	const char *trace, *log_file;
+	struct wsmcp_options
+	    server;     /* how to connect; wsmcp.h tells the values that mean "not given" */
+	int64_t linger; /* 60 000; 0 = do not wait */
+	const char *log_file;
 	int verbose; /* how often -v was given */
 	bool quiet;
+	bool json;
+	const char *host; /* of entry */
+	const char *args; /* of call, as are the next three: JSON, "@FILE" or "-" */
+	bool raw, text;
+	const char *save; /* a directory */
 	bool help, version;
+	const char *program;   /* argv[0] */
 	const char **operands; /* what is no option, in order; point into argv */
 	size_t operand_count;
+	struct options_given *given; /* in order */
+	size_t given_count;
 };
 
 #define OPTIONS_ERROR_SIZE 256
@@ -74,5 +73,19 @@ void options_free(struct options *o);
 
 /* The options of ${command} with their defaults, as aligned lines for --help. */
 void options_print_help(FILE *out, enum options_command command);
+
+/* A row of the table, for those who write about it. An option whose meaning depends on the command has several. */
+struct options_row {
+	const char *name;
+	char letter;          /* '\0' = none */
+	const char *argument; /* what its value is called, NULL = takes none */
+	bool is_choice;       /* the argument is the words that it takes, "a|b" */
+	unsigned commands;    /* which take it */
+	const char *preset;   /* its default, NULL = none */
+	const char *help;
+};
+
+/* The ${index}th row; false if there is none. */
+bool options_row_at(struct options_row *row, size_t index);
 
 #endif

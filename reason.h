@@ -36,9 +36,8 @@ enum reason_kind {
 	REASON_REPLAY,  /* the replayed handshake got an error, or no answer */
 	REASON_VERSION, /* ... or another protocol version */
 	/* ourselves */
-	REASON_COMMAND,       /* the header command failed */
-	REASON_CONFIGURATION, /* a header or file that cannot be used */
-	REASON_SETUP          /* libcurl does not take an option or memory is out */
+	REASON_COMMAND, /* the header command, or what is read anew for each attempt, failed */
+	REASON_SETUP    /* libcurl does not take an option or memory is out */
 };
 
 struct reason {

@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #define CLAMP_BYTES  131072 /* the largest buffer that kept one read loop short, measured */
@@ -104,6 +106,23 @@ bool sock_drain(int fd)
 		if (n < 0 && errno != EINTR)
 			return errno == EAGAIN || errno == EWOULDBLOCK;
 	}
+	return true;
+}
+
+bool sock_peer(int fd, char *out, size_t size)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer, type_len = sizeof(int);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	int type;
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
+	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM ||
+	    getnameinfo((struct sockaddr *)&peer, len, host, sizeof host, port, sizeof port,
+	        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return false;
+	(void)snprintf(out, size, peer.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 	return true;
 }
 

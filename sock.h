@@ -30,6 +30,12 @@ void sock_bound_unsent(int fd);
  */
 bool sock_drain(int fd);
 
+/*
+ * Whether ${fd} is a TCP socket that is connected: "127.0.0.1:80" or "[::1]:80" is then in ${out}
+ * (${size} bytes).
+ */
+bool sock_peer(int fd, char *out, size_t size);
+
 /* Tells the peer that nothing more comes (FIN). */
 void sock_shut_write(int fd);
 

@@ -198,38 +198,6 @@ static bool is_loopback(const struct parts *p)
 	return inet_pton(AF_INET, text, &ipv4) == 1 && ntohl(ipv4.s_addr) >> 24 == 127;
 }
 
-const char *url_parse(struct url *out, const char *text)
-{
-	struct parts p;
-	const char *wrong;
-
-	memset(out, 0, sizeof *out);
-	if (strlen(text) > URL_MAX)
-		return "the URL is too long";
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return "the URL has white space or a control character in it";
-	wrong = split(&p, text);
-	if (wrong != NULL)
-		return wrong;
-	if (p.scheme != schemes[0] && p.scheme != schemes[1])
-		return "the URL's scheme is neither ws nor wss";
-	if (p.ats > 1)
-		return "the URL has more than one \"@\" in front of its host (write %40)";
-	if (p.host.len >= sizeof out->host)
-		return "the URL's host is too long";
-	out->tls = p.scheme == schemes[1];
-	out->loopback = is_loopback(&p);
-	out->has_userinfo = p.userinfo > 0;
-	out->has_query = p.path[strcspn(p.path, "?#")] == '?';
-	memcpy(out->host, p.host.at, p.host.len);
-	if (p.port.len > 0)
-		memcpy(out->port, p.port.at, p.port.len);
-	else
-		(void)snprintf(out->port, sizeof out->port, "%s", out->tls ? "443" : "80");
-	return NULL;
-}
-
 /* Whether ${s} begins with ${c}, as it is or percent-encoded. */
 static bool begins_with(const char *s, char c)
 {
@@ -251,18 +219,57 @@ static size_t path_length(const char *path)
 /*
  * Whether what looks like the host and the path may be the beginning of userinfo in which a
  * "/", "?" or "#" was not encoded ("ws://to/ken@host/"). Segments that begin with "@" are
- * common in paths ("/@owner/server") and taken for such; "@" in a query behind a path, too.
+ * common in paths ("/@owner/server") and taken for such; "@" in a query behind a path, too. With ${encoded}, one that
+ * was encoded counts.
  */
-static bool may_be_userinfo(const char *path)
+static bool may_be_userinfo(const char *path, bool encoded)
 {
 	size_t n = path_length(path);
 
 	if (n == 0)
 		n = strlen(path);
 	for (size_t i = 1; i < n; i++)
-		if (begins_with(path + i, '@') && path[i - 1] != '/')
+		if ((path[i] == '@' || (encoded && begins_with(path + i, '@'))) &&
+		    path[i - 1] != '/')
 			return true;
 	return false;
+}
+
+const char *url_parse(struct url *out, const char *text)
+{
+	struct parts p;
+	const char *wrong;
+
+	memset(out, 0, sizeof *out);
+	if (strlen(text) > URL_MAX)
+		return "the URL is too long";
+	for (const char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return "the URL has white space or a control character in it";
+	wrong = split(&p, text);
+	if (wrong != NULL)
+		return wrong;
+	if (p.scheme != schemes[0] && p.scheme != schemes[1])
+		return "the URL's scheme is neither ws nor wss";
+	if (p.ats > 1)
+		return "the URL has more than one \"@\" in front of its host (write %40)";
+	/* Its name server would be asked for a piece of the password. */
+	if (may_be_userinfo(p.path, false))
+		return "the URL has an \"@\" behind its host (write %40; in a user name or "
+		       "password, "
+		       "write %2F for \"/\", %3F for \"?\" and %23 for \"#\")";
+	if (p.host.len >= sizeof out->host)
+		return "the URL's host is too long";
+	out->tls = p.scheme == schemes[1];
+	out->loopback = is_loopback(&p);
+	out->has_userinfo = p.userinfo > 0;
+	out->has_query = p.path[strcspn(p.path, "?#")] == '?';
+	memcpy(out->host, p.host.at, p.host.len);
+	if (p.port.len > 0)
+		memcpy(out->port, p.port.at, p.port.len);
+	else
+		(void)snprintf(out->port, sizeof out->port, "%s", out->tls ? "443" : "80");
+	return NULL;
 }
 
 struct output {
@@ -308,7 +315,7 @@ static void put_url(struct output *o, const struct parts *p)
 
 	put_string(o, p->scheme);
 	put_string(o, "://");
-	if (may_be_userinfo(p->path)) {
+	if (may_be_userinfo(p->path, true)) {
 		put_string(o, "...");
 		return;
 	}

@@ -27,7 +27,6 @@ static const struct row {
     {REASON_UNTRUSTED, 0, 0, false, VERDICT_REFUSED},
     {REASON_CERTIFICATE, 0, 0, false, VERDICT_REFUSED},
     {REASON_VERSION, 0, 0, false, VERDICT_REFUSED},
-    {REASON_CONFIGURATION, 0, 0, false, VERDICT_REFUSED},
 };
 
 enum verdict verdict_of(const struct reason *reason, bool has_command, bool mended)

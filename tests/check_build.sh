@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp Makefile setup.sh ./*.c ./*.h "$copy"
+cp -R Makefile setup.sh wsmcp.pc.in manual ./*.c ./*.h "$copy"
 cd "$copy"
 unset CI WERROR MAKEFLAGS MFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS DESTDIR PREFIX
 jobs=-j$(getconf _NPROCESSORS_ONLN)
@@ -39,10 +39,22 @@ if command -v readelf >/dev/null; then
 fi
 
 # Installed where it was said, and gone again.
-flags="DESTDIR=$copy/stage PREFIX=/opt/x"
+flags="DESTDIR=$copy/stage PREFIX=/opt/x LIBDIR=/opt/x/lib64 INCLUDEDIR=/usr/include"
 # shellcheck disable=SC2086 # words on purpose
-make -s install $flags CFLAGS='-O1 -DUSERS_OWN' CPPFLAGS=-DUSERS_CPP LDFLAGS=-Wl,-O1
-[ "$(find stage ! -type d)" = stage/opt/x/bin/wsmcp ] || fail 'install leaves other files than bin/wsmcp'
+quiet 'make install' make -s "$jobs" install WERROR=1 $flags CFLAGS='-O1 -DUSERS_OWN' CPPFLAGS=-DUSERS_CPP \
+    LDFLAGS=-Wl,-O1
+find stage ! -type d | LC_ALL=C sort >out
+while read -r file; do
+    case ${file#stage} in
+    /opt/x/bin/wsmcp | /usr/include/wsmcp.h | /opt/x/lib64/pkgconfig/wsmcp.pc | /opt/x/lib64/libwsmcp.*) ;;
+    /opt/x/share/man/man1/wsmcp.1 | /opt/x/share/bash-completion/completions/wsmcp.bash) ;;
+    /opt/x/share/zsh/site-functions/_wsmcp | /opt/x/share/fish/vendor_completions.d/wsmcp.fish) ;;
+    *) fail "install leaves $file" ;;
+    esac
+done <out
+[ "$(wc -l <out)" = 11 ] || fail 'install does not leave eleven files'
+grep -q '^libdir=.{prefix}/lib64$' stage/opt/x/lib64/pkgconfig/wsmcp.pc || fail 'wsmcp.pc cannot be moved'
+grep -q '^includedir=/usr/include$' stage/opt/x/lib64/pkgconfig/wsmcp.pc || fail 'wsmcp.pc has another INCLUDEDIR'
 stage/opt/x/bin/wsmcp --version | grep -q '^wsmcp [0-9]' || fail 'what was installed does not run'
 # shellcheck disable=SC2086 # words on purpose
 make -s uninstall $flags
@@ -71,7 +83,7 @@ rm -rf stage
 set -- *
 for file; do
     case $file in
-    *.c | *.h | Makefile | setup.sh) ;;
+    *.c | *.h | Makefile | setup.sh | wsmcp.pc.in | manual) ;;
     *) fail "clean leaves $file" ;;
     esac
 done

@@ -45,7 +45,7 @@ static void lines_are_taken_apart(void **state)
 	    {"Name: ", "Name", ""},
 	    {"X-A: a:b: c", "X-A", "a:b: c"},
 	    {"!#$%&'*+-.^_`|~09azAZ: x", "!#$%&'*+-.^_`|~09azAZ", "x"},
-	    {"X: \xc3\xa9 \"q\" \x01", "X", "\xc3\xa9 \"q\" \x01"},
+	    {"X: \xc3\xa9 \"q\" \tt", "X", "\xc3\xa9 \"q\" \tt"},
 	    {"X: @file", "X", "@file"},
 	    {"Host: other", "Host", "other"},
 	    {"Origin: null", "Origin", "null"},
@@ -86,6 +86,8 @@ static void bad_lines_are_refused(void **state)
 	    {"A: x\r\nB: SECRET", "value of header A has a line break"},
 	    {"A: SECRET\n", "value of header A has a line break"},
 	    {"A: SECRET\r", "value of header A has a line break"},
+	    {"A: SECRET\x01", "value of header A has a control character"},
+	    {"A: \x7fSECRET", "value of header A has a control character"},
 	    {"Upgrade: SECRET", "header Upgrade belongs to the handshake"},
 	    {"CONNECTION: SECRET", "header CONNECTION belongs"},
 	    {"content-length: 1", "header content-length belongs"},
@@ -345,6 +347,56 @@ static void files_that_cannot_be_read_are_named(void **state)
 	assert_headers(&h, NULL);
 }
 
+static void values_come_from_variables(void **state)
+{
+	static const struct {
+		const char *name, *value, *error;
+	} cases[] = {
+	    {"A", NULL, "header A: the environment variable WSMCP_TEST_V is not set"},
+	    {"A", "", "header A: the environment variable WSMCP_TEST_V is not set"},
+	    {"A", "SECRET\nB: 1", "value of header A has a line break"},
+	    {"Upgrade", "SECRET", "header Upgrade belongs to the handshake"},
+	    {"A B", "SECRET", "no name has"},
+	};
+	struct headers h = {NULL, 0};
+	char error[HEADERS_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (cases[i].value)
+			setenv("WSMCP_TEST_V", cases[i].value, 1);
+		else
+			unsetenv("WSMCP_TEST_V");
+		assert_int_equal(
+		    headers_set_variable(&h, cases[i].name, "", "WSMCP_TEST_V", error), -1);
+		assert_non_null(strstr(error, cases[i].error));
+		assert_null(strstr(error, "SECRET"));
+		assert_headers(&h, NULL);
+	}
+	setenv("WSMCP_TEST_V", " a ${HOME} b\t", 1);
+	assert_int_equal(headers_set_variable(&h, "A", "", "WSMCP_TEST_V", error), 0);
+	assert_int_equal(headers_set_variable(&h, "B", "Bearer ", "WSMCP_TEST_V", error), 0);
+	assert_headers(&h, "A", "a ${HOME} b", "B", "Bearer  a ${HOME} b", NULL);
+	headers_free(&h);
+}
+
+static void headers_are_merged_by_name(void **state)
+{
+	struct headers h = {NULL, 0}, other = {NULL, 0};
+	char error[HEADERS_ERROR_SIZE];
+
+	(void)state;
+	assert_int_equal(headers_set(&h, "A", "1", error), 0);
+	assert_int_equal(headers_set(&h, "B", "2", error), 0);
+	assert_int_equal(headers_set(&other, "b", "3", error), 0);
+	assert_int_equal(headers_set_expanded(&other, "C", "${WSMCP_TEST_NONE:-4}", error), 0);
+	assert_int_equal(headers_merge(&h, &other, error), 0);
+	assert_headers(&h, "A", "1", "b", "3", "C", "4", NULL);
+	assert_headers(&other, "b", "3", "C", "4", NULL);
+	headers_free(&h);
+	headers_free(&other);
+}
+
 static void pipes_are_refused(void **state)
 {
 	struct headers h = {NULL, 0};
@@ -376,6 +428,8 @@ int main(void)
 	    cmocka_unit_test(files_have_limits),
 	    cmocka_unit_test(files_that_cannot_be_read_are_named),
 	    cmocka_unit_test(pipes_are_refused),
+	    cmocka_unit_test(values_come_from_variables),
+	    cmocka_unit_test(headers_are_merged_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1424,6 +1424,89 @@ static void test_find(void **state)
 	}
 }
 
+static void test_member_next(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *members[8]; /* key, value, ... */
+	} rows[] = {
+	    {"{}", {NULL}},
+	    {" \n{ } ", {NULL}},
+	    {"[]", {NULL}},
+	    {"[{\"a\":1}]", {NULL}},
+	    {"5", {NULL}},
+	    {"\"{\"", {NULL}},
+	    {"", {NULL}},
+	    {"{\"a\":1}", {"\"a\"", "1"}},
+	    {"\xEF\xBB\xBF {\"a\":1}", {"\"a\"", "1"}},
+	    {"{\"a\":1,\"a\":2,\"\":{}}", {"\"a\"", "1", "\"a\"", "2", "\"\"", "{}"}},
+	    {" {\n\"a\\n\" : [ 1 , {\"b\":2} ] ,\t\"c\": \"},\" , \"d\":null\r}",
+	        {"\"a\\n\"", "[ 1 , {\"b\":2} ]", "\"c\"", "\"},\"", "\"d\"", "null"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *text = rows[i].text;
+		size_t len = strlen(text), at = 0, n = 0;
+		char *exact = malloc(len + 1);
+		struct jsonrpc_span key, value;
+
+		assert_non_null(exact);
+		memcpy(exact, text, len);
+		current = text;
+		current_len = len;
+		for (; jsonrpc_member_next(exact, len, &at, &key, &value); n += 2) {
+			REQUIRE(span_is(text, key, rows[i].members[n]));
+			REQUIRE(span_is(text, value, rows[i].members[n + 1]));
+		}
+		REQUIRE(rows[i].members[n] == NULL);
+		free(exact);
+	}
+}
+
+static void test_string_decode(void **state)
+{
+	static const struct {
+		const char *raw;
+		size_t len;
+		const char *plain;
+		size_t plain_len;
+	} rows[] = {
+	    {T("\"\""), T("")},
+	    {T("\"a\""), T("a")},
+	    {T("\"\\n\\t\\r\\b\\f\\\\\\\"\\/\""), T("\n\t\r\b\f\\\"/")},
+	    {T("\"x\\u0041\\u00e9\\u20AC\\uD83D\\uDE00\""),
+	        T("xA\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80")},
+	    {T("\"\xC3\xA9\""), T("\xC3\xA9")},
+	    {T("\"a\\u0000b\""), T("a\0b")},
+	    {T("\"\\ud83d\""), T("\xED\xA0\xBD")},
+	    {T("\"\\ud83dx\""), T("\xED\xA0\xBDx")},
+	    {T("\"\\udc00\\ud800\""), T("\xED\xB0\x80\xED\xA0\x80")},
+	    {T("5"), T("")},
+	    {T("null"), T("")},
+	    {T("\""), T("")},
+	    {T(""), T("")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t len = rows[i].len;
+		char *exact = malloc(len + 1), *out = malloc(len + 1);
+
+		assert_non_null(exact);
+		assert_non_null(out);
+		memcpy(exact, rows[i].raw, len);
+		memset(out, 'x', len + 1);
+		current = rows[i].raw;
+		current_len = len;
+		REQUIRE(jsonrpc_string_decode(exact, len, out) == rows[i].plain_len);
+		REQUIRE(memcmp(out, rows[i].plain, rows[i].plain_len) == 0);
+		REQUIRE(out[len] == 'x');
+		free(exact);
+		free(out);
+	}
+}
+
 static void test_string_is(void **state)
 {
 	static const struct {
@@ -1475,6 +1558,7 @@ static void test_readers_stay_inside(void **state)
 		for (size_t len = 0; len <= messages[i].len; len++) {
 			char *exact = malloc(len > 0 ? len : 1);
 			struct jsonrpc_envelope e;
+			struct jsonrpc_span key, value;
 			size_t at = 0, steps = 0;
 
 			assert_non_null(exact);
@@ -1482,6 +1566,12 @@ static void test_readers_stay_inside(void **state)
 			while (jsonrpc_batch_next(exact, len, &at, &e)) {
 				assert_true(at <= len && ++steps <= len);
 				assert_true(e.id.at + e.id.len <= len);
+			}
+			at = 0;
+			while (jsonrpc_member_next(exact, len, &at, &key, &value)) {
+				assert_true(at <= len && ++steps <= 2 * len);
+				assert_true(key.at + key.len <= len);
+				assert_true(value.at + value.len <= len);
 			}
 			jsonrpc_find(exact, len, "params.x");
 			jsonrpc_find(exact, len, "id");
@@ -1980,6 +2070,8 @@ int main(void)
 	    cmocka_unit_test(test_digest_keeps_order),
 	    cmocka_unit_test(test_digest_limit),
 	    cmocka_unit_test(test_find),
+	    cmocka_unit_test(test_member_next),
+	    cmocka_unit_test(test_string_decode),
 	    cmocka_unit_test(test_string_is),
 	    cmocka_unit_test(test_readers_stay_inside),
 	    cmocka_unit_test(test_id_classes),

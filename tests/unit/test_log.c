@@ -102,6 +102,64 @@ static void settle(void)
 	close_both(p);
 }
 
+/* The first of all: a library says nothing until it is told to. */
+static void nothing_is_said_at_first(void **state)
+{
+	int p[2];
+
+	(void)state;
+	open_pipe(p);
+	stderr_to(p[1]);
+	log_error("nobody asked");
+	log_set_level(LOG_NOTICE);
+	log_notice("somebody did");
+	log_info("but not for this");
+	stderr_back();
+	read_all(p[0], 0);
+	assert_string_equal(text, "wsmcp: somebody did\n");
+	close_both(p);
+}
+
+static void keep_line(void *context, enum log_level level, const char *line)
+{
+	size_t at = strlen(context);
+
+	(void)snprintf((char *)context + at, 1000 - at, "%d %s|", (int)level, line);
+}
+
+static void a_sink_gets_lines_instead(void **state)
+{
+	char lines[1000] = "", path[] = "/tmp/wsmcp-log-XXXXXX";
+	int p[2], file = mkstemp(path);
+
+	(void)state;
+	assert_true(file >= 0);
+	open_pipe(p);
+	stderr_to(p[1]);
+	log_set_level(LOG_INFO);
+	int opened = log_open(path);
+	log_set_sink(keep_line, lines);
+	log_warning("odd \x1b %d", 1);
+	log_debug("hidden");
+	log_info("news");
+	log_set_sink(NULL, NULL);
+	log_info("back");
+	log_close();
+	log_set_level(LOG_WARNING);
+	stderr_back();
+	assert_int_equal(opened, 0);
+	assert_string_equal(lines, "1 odd \\x1b 1|3 news|");
+	read_all(p[0], 0);
+	assert_string_equal(text, "wsmcp: back\n");
+	read_all(file, 0);
+	assert_non_null(strstr(text, "wsmcp: warning: odd \\x1b 1\n"));
+	assert_non_null(strstr(text, "wsmcp: news\n"));
+	assert_non_null(strstr(text, "wsmcp: back\n"));
+	close(file);
+	unlink(path);
+	close_both(p);
+}
+
 static void lines_have_a_prefix_by_level(void **state)
 {
 	int p[2];
@@ -606,6 +664,8 @@ static void escape_of_noise_is_harmless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_is_said_at_first),
+	    cmocka_unit_test(a_sink_gets_lines_instead),
 	    cmocka_unit_test(lines_have_a_prefix_by_level),
 	    cmocka_unit_test(lines_show_controls_escaped),
 	    cmocka_unit_test(long_lines_are_cut),

@@ -44,7 +44,7 @@ static int parse(struct options *o, const char *line)
 	return options_parse(o, OPTIONS_BRIDGE, argc, argv, error);
 }
 
-static void assert_list(const struct options_list *list, size_t count, ...)
+static void assert_list(const struct wsmcp_list *list, size_t count, ...)
 {
 	va_list args;
 
@@ -62,26 +62,26 @@ static void nothing_gives_the_defaults(void **state)
 	(void)state;
 	memset(&o, 0xEE, sizeof o);
 	assert_int_equal(parse(&o, ""), 0);
-	assert_string_equal(o.subprotocol, "mcp");
-	assert_null(o.cacert);
-	assert_null(o.cert);
-	assert_null(o.key);
-	assert_null(o.proxy);
-	assert_null(o.noproxy);
-	assert_null(o.unix_socket);
-	assert_null(o.trace);
+	assert_null(o.server.subprotocol);
+	assert_null(o.server.cacert);
+	assert_null(o.server.cert);
+	assert_null(o.server.key);
+	assert_null(o.server.proxy);
+	assert_null(o.server.noproxy);
+	assert_null(o.server.unix_socket);
+	assert_null(o.server.trace);
 	assert_null(o.log_file);
-	assert_int_equal(o.headers.count, 0);
-	assert_int_equal(o.resolve.count, 0);
+	assert_int_equal(o.server.headers.count, 0);
+	assert_int_equal(o.server.resolve.count, 0);
 	assert_int_equal(o.operand_count, 0);
-	assert_false(o.insecure || o.quiet || o.help || o.version);
+	assert_false(o.server.insecure || o.quiet || o.help || o.version);
 	assert_int_equal(o.verbose, 0);
-	assert_int_equal(o.connect_timeout, 10000);
-	assert_int_equal(o.ping_interval, 20000);
-	assert_int_equal(o.ping_timeout, 20000);
+	assert_int_equal(o.server.connect_timeout, 10000);
+	assert_int_equal(o.server.ping_interval, 20000);
+	assert_int_equal(o.server.ping_timeout, 20000);
 	assert_int_equal(o.linger, 60000);
-	assert_int_equal(o.max_message, 64 << 20);
-	assert_int_equal(o.max_reply, 64 << 20);
+	assert_int_equal(o.server.max_message, 64 << 20);
+	assert_int_equal(o.server.max_reply, 64 << 20);
 	options_free(&o);
 	options_free(&o);
 }
@@ -103,29 +103,29 @@ static void each_option_is_taken(void **state)
 	    parse(&o, "--header A:~1 --subprotocol a,b --cacert ca --cert crt --key k --insecure "
 	              "--proxy http://p --noproxy * --unix-socket /s --resolve h:1:a"),
 	    0);
-	assert_list(&o.headers, 1, "A: 1");
-	assert_string_equal(o.subprotocol, "a,b");
-	assert_string_equal(o.cacert, "ca");
-	assert_string_equal(o.cert, "crt");
-	assert_string_equal(o.key, "k");
-	assert_true(o.insecure);
-	assert_string_equal(o.proxy, "http://p");
-	assert_string_equal(o.noproxy, "*");
-	assert_string_equal(o.unix_socket, "/s");
-	assert_list(&o.resolve, 1, "h:1:a");
+	assert_list(&o.server.headers, 1, "A: 1");
+	assert_string_equal(o.server.subprotocol, "a,b");
+	assert_string_equal(o.server.cacert, "ca");
+	assert_string_equal(o.server.cert, "crt");
+	assert_string_equal(o.server.key, "k");
+	assert_true(o.server.insecure);
+	assert_string_equal(o.server.proxy, "http://p");
+	assert_string_equal(o.server.noproxy, "*");
+	assert_string_equal(o.server.unix_socket, "/s");
+	assert_list(&o.server.resolve, 1, "h:1:a");
 	options_free(&o);
 	assert_int_equal(
 	    parse(&o, "--connect-timeout 1 --ping-interval 2 --ping-timeout 3 --linger 4 "
 	              "--max-message 5 --max-reply 6 --trace t --log-file l --verbose --quiet "
 	              "--help --version"),
 	    0);
-	assert_int_equal(o.connect_timeout, 1000);
-	assert_int_equal(o.ping_interval, 2000);
-	assert_int_equal(o.ping_timeout, 3000);
+	assert_int_equal(o.server.connect_timeout, 1000);
+	assert_int_equal(o.server.ping_interval, 2000);
+	assert_int_equal(o.server.ping_timeout, 3000);
 	assert_int_equal(o.linger, 4000);
-	assert_int_equal(o.max_message, 5);
-	assert_int_equal(o.max_reply, 6);
-	assert_string_equal(o.trace, "t");
+	assert_int_equal(o.server.max_message, 5);
+	assert_int_equal(o.server.max_reply, 6);
+	assert_string_equal(o.server.trace, "t");
 	assert_string_equal(o.log_file, "l");
 	assert_int_equal(o.verbose, 1);
 	assert_true(o.quiet && o.help && o.version);
@@ -139,24 +139,24 @@ static void options_are_written_in_many_ways(void **state)
 	(void)state;
 	assert_int_equal(
 	    parse(&o, "t1 -H A:1 -HB:2 --header=C:3 --header D:4 -H=E t2 -kvvH F -x u"), 0);
-	assert_list(&o.headers, 6, "A:1", "B:2", "C:3", "D:4", "=E", "F");
+	assert_list(&o.server.headers, 6, "A:1", "B:2", "C:3", "D:4", "=E", "F");
 	assert_int_equal(o.operand_count, 2);
 	assert_string_equal(o.operands[0], "t1");
 	assert_string_equal(o.operands[1], "t2");
-	assert_true(o.insecure);
+	assert_true(o.server.insecure);
 	assert_int_equal(o.verbose, 2);
-	assert_string_equal(o.proxy, "u");
+	assert_string_equal(o.server.proxy, "u");
 	options_free(&o);
 	/* Values may look like options, and be empty. */
 	assert_int_equal(parse(&o, "-H --insecure --proxy= --noproxy '' --trace=a=b -x -"), 0);
-	assert_list(&o.headers, 1, "--insecure");
-	assert_false(o.insecure);
-	assert_string_equal(o.proxy, "-");
-	assert_string_equal(o.noproxy, "");
-	assert_string_equal(o.trace, "a=b");
+	assert_list(&o.server.headers, 1, "--insecure");
+	assert_false(o.server.insecure);
+	assert_string_equal(o.server.proxy, "-");
+	assert_string_equal(o.server.noproxy, "");
+	assert_string_equal(o.server.trace, "a=b");
 	options_free(&o);
 	assert_int_equal(parse(&o, "--proxy= -qhV"), 0);
-	assert_string_equal(o.proxy, "");
+	assert_string_equal(o.server.proxy, "");
 	assert_true(o.quiet && o.help && o.version);
 	options_free(&o);
 	/* Operands that look like options. */
@@ -167,12 +167,12 @@ static void options_are_written_in_many_ways(void **state)
 	assert_string_equal(o.operands[2], "-v");
 	assert_string_equal(o.operands[3], "--");
 	assert_string_equal(o.operands[4], "--help");
-	assert_true(o.insecure);
+	assert_true(o.server.insecure);
 	assert_int_equal(o.verbose, 0);
 	assert_false(o.help);
 	options_free(&o);
 	assert_int_equal(parse(&o, "-H --"), 0);
-	assert_list(&o.headers, 1, "--");
+	assert_list(&o.server.headers, 1, "--");
 	options_free(&o);
 }
 
@@ -182,20 +182,20 @@ static void the_last_one_counts(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&o, "--trace a --trace b --linger 1 --linger 2"), 0);
-	assert_string_equal(o.trace, "b");
+	assert_string_equal(o.server.trace, "b");
 	assert_int_equal(o.linger, 2000);
 	options_free(&o);
 	assert_int_equal(parse(&o, "--subprotocol a --no-subprotocol"), 0);
-	assert_null(o.subprotocol);
+	assert_string_equal(o.server.subprotocol, "");
 	options_free(&o);
 	assert_int_equal(parse(&o, "--no-subprotocol --subprotocol a"), 0);
-	assert_string_equal(o.subprotocol, "a");
+	assert_string_equal(o.server.subprotocol, "a");
 	options_free(&o);
 	assert_int_equal(parse(&o, "--max-message 1K"), 0);
-	assert_int_equal(o.max_reply, 1024);
+	assert_int_equal(o.server.max_reply, 1024);
 	options_free(&o);
 	assert_int_equal(parse(&o, "--max-reply 7 --max-message 1K"), 0);
-	assert_int_equal(o.max_reply, 7);
+	assert_int_equal(o.server.max_reply, 7);
 	options_free(&o);
 }
 
@@ -331,7 +331,7 @@ static void sizes_are_read(void **state)
 		result = parse(&o, line);
 		if (cases[i].bytes > 2) {
 			assert_int_equal(result, 0);
-			assert_true(o.max_reply == cases[i].bytes);
+			assert_true(o.server.max_reply == cases[i].bytes);
 		} else {
 			assert_int_equal(result, -1);
 			assert_string_equal(error, errors[cases[i].bytes]);
@@ -402,7 +402,7 @@ static void no_arguments_at_all_are_survived(void **state)
 	(void)state;
 	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 0, argv, error), 0);
 	assert_int_equal(o.operand_count, 0);
-	assert_string_equal(o.subprotocol, "mcp");
+	assert_null(o.server.subprotocol);
 	options_free(&o);
 }
 
@@ -415,14 +415,14 @@ static void a_choice_takes_its_words_only(void **state)
 
 	(void)state;
 	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 1, good, error), 0);
-	assert_int_equal(o.resend, OPTIONS_RESEND_SAFE);
-	assert_int_equal(o.offline_timeout, 20000);
-	assert_int_equal(o.request_timeout, 0);
-	assert_int_equal(o.retry_delay_max, 30000);
-	assert_false(o.no_reconnect);
+	assert_int_equal(o.server.resend, WSMCP_RESEND_SAFE);
+	assert_int_equal(o.server.offline_timeout, 20000);
+	assert_int_equal(o.server.request_timeout, -1);
+	assert_int_equal(o.server.retry_delay_max, 30000);
+	assert_false(o.server.no_reconnect);
 	options_free(&o);
 	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 3, good, error), 0);
-	assert_int_equal(o.resend, OPTIONS_RESEND_NONE);
+	assert_int_equal(o.server.resend, WSMCP_RESEND_NONE);
 	options_free(&o);
 	assert_int_equal(options_parse(&o, OPTIONS_BRIDGE, 2, bad, error), -1);
 	assert_non_null(strstr(error, "safe|none"));
@@ -432,13 +432,14 @@ static void a_choice_takes_its_words_only(void **state)
 
 static void help_is_aligned_and_complete(void **state)
 {
-	static const char *const options[] = {"-H, --header LINE", "--header-command CMD",
-	    "--subprotocol LIST", "--no-subprotocol", "--cacert FILE", "--cert FILE", "--key FILE",
-	    "-k, --insecure", "-x, --proxy URL", "--noproxy LIST", "--unix-socket PATH",
-	    "--resolve H:P:A", "--connect-timeout SEC", "--offline-timeout SEC",
-	    "--request-timeout SEC", "--ping-interval SEC", "--ping-timeout SEC",
-	    "--retry-delay-max SEC", "--no-reconnect", "--resend safe|none", "--linger SEC",
-	    "--max-message SIZE", "--max-reply SIZE", "--trace FILE", "--log-file FILE",
+	static const char *const options[] = {"-H, --header LINE", "--bearer-env VAR",
+	    "--header-env NAME=VAR", "--header-command CMD", "--subprotocol LIST",
+	    "--no-subprotocol", "--cacert FILE", "--cert FILE", "--key FILE", "-k, --insecure",
+	    "-x, --proxy URL", "--noproxy LIST", "--unix-socket PATH", "--resolve H:P:A",
+	    "--connect-timeout SEC", "--offline-timeout SEC", "--request-timeout SEC",
+	    "--ping-interval SEC", "--ping-timeout SEC", "--retry-delay-max SEC", "--no-reconnect",
+	    "--resend safe|none", "--linger SEC", "--max-message SIZE", "--max-reply SIZE",
+	    "--trace FILE", "--config FILE", "--trust-project DIR", "--log-file FILE",
 	    "-v, --verbose", "-q, --quiet", "-h, --help", "-V, --version"};
 	char *text = NULL, *line, *end;
 	size_t size = 0, found = 0;
@@ -448,7 +449,7 @@ static void help_is_aligned_and_complete(void **state)
 	assert_non_null(out);
 	options_print_help(out, OPTIONS_BRIDGE);
 	assert_int_equal(fclose(out), 0);
-	assert_non_null(strstr(text, "(default: mcp)"));
+	assert_non_null(strstr(text, "(default: 20)"));
 	assert_non_null(strstr(text, "(default: 64M)"));
 	for (line = text; *line != '\0'; line = end + 1) {
 		end = strchr(line, '\n');
@@ -473,6 +474,42 @@ static void help_is_aligned_and_complete(void **state)
 	free(text);
 }
 
+static void commands_have_options_of_their_own(void **state)
+{
+	static const struct {
+		enum options_command command;
+		int64_t offline_timeout;
+	} commands[] = {{OPTIONS_BRIDGE, 20000}, {OPTIONS_ENTRY, 20000}, {OPTIONS_TOOLS, -1},
+	    {OPTIONS_CALL, -1}, {OPTIONS_REQUEST, -1}};
+	char program[] = "wsmcp", args[] = "--args={}", raw[] = "--raw", text[] = "--text",
+	     save[] = "--save", json[] = "--json", root[] = "--root=a", root2[] = "--root=b",
+	     protocol[] = "--protocol=modern", offline[] = "--offline-timeout=0", dir[] = "dir";
+	char *all[] = {program, args, raw, text, save, dir, json, root, root2, protocol, offline};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		assert_int_equal(options_parse(&o, commands[i].command, 1, all, error), 0);
+		assert_int_equal(o.server.offline_timeout, commands[i].offline_timeout);
+		assert_int_equal(o.server.protocol, WSMCP_PROTOCOL_AUTO);
+		options_free(&o);
+	}
+	assert_int_equal(options_parse(&o, OPTIONS_CALL, 11, all, error), 0);
+	assert_string_equal(o.args, "{}");
+	assert_true(o.raw && o.text && o.json);
+	assert_string_equal(o.save, "dir");
+	assert_int_equal(o.server.roots.count, 2);
+	assert_string_equal(o.server.roots.items[1], "b");
+	assert_int_equal(o.server.protocol, WSMCP_PROTOCOL_MODERN);
+	assert_int_equal(o.server.offline_timeout, 0);
+	options_free(&o);
+	for (enum options_command other = OPTIONS_TOOLS; other <= OPTIONS_REQUEST; other <<= 1) {
+		assert_int_equal(
+		    options_parse(&o, other, 2, all, error), other == OPTIONS_CALL ? 0 : -1);
+		options_free(&o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +523,7 @@ int main(void)
 	    cmocka_unit_test(no_arguments_at_all_are_survived),
 	    cmocka_unit_test(a_choice_takes_its_words_only),
 	    cmocka_unit_test(help_is_aligned_and_complete),
+	    cmocka_unit_test(commands_have_options_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -415,6 +415,52 @@ static void a_drained_end_resets_nobody(void **state)
 	close(p.server);
 }
 
+/* --- sock_peer ------------------------------------------------------------------------------ */
+
+static void a_peer_is_told_once_there_is_one(void **state)
+{
+	struct pair p;
+	union any_address a;
+	socklen_t len = sizeof(a.v4);
+	char text[64] = "", expected[64];
+
+	(void)state;
+	assert_true(connect_tcp(&p, AF_INET, "127.0.0.1", "127.0.0.1"));
+	assert_int_equal(getpeername(p.client, &a.any, &len), 0);
+	(void)snprintf(expected, sizeof(expected), "127.0.0.1:%d", ntohs(a.v4.sin_port));
+	assert_true(sock_peer(p.client, text, sizeof(text)));
+	assert_string_equal(text, expected);
+	close(p.client);
+	close(p.server);
+	if (connect_tcp(&p, AF_INET6, "::1", "::1")) {
+		assert_true(sock_peer(p.client, text, sizeof(text)));
+		assert_memory_equal(text, "[::1]:", 6);
+		close(p.client);
+		close(p.server);
+	}
+}
+
+static void others_have_no_peer(void **state)
+{
+	union any_address a = address_of(AF_INET, "127.0.0.1", 9);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0), local[2];
+	char text[64] = "as it was";
+
+	(void)state;
+	assert_true(fd >= 0 && udp >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, local), 0);
+	assert_int_equal(connect(udp, &a.any, sizeof(a.v4)), 0);
+	assert_false(sock_peer(fd, text, sizeof(text)));
+	assert_false(sock_peer(udp, text, sizeof(text)));
+	assert_false(sock_peer(local[0], text, sizeof(text)));
+	assert_false(sock_peer(-1, text, sizeof(text)));
+	assert_string_equal(text, "as it was");
+	close(fd);
+	close(udp);
+	close(local[0]);
+	close(local[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +480,8 @@ int main(void)
 	    cmocka_unit_test(drain_stops_after_a_while),
 	    cmocka_unit_test(shut_write_leaves_reading),
 	    cmocka_unit_test(a_drained_end_resets_nobody),
+	    cmocka_unit_test(a_peer_is_told_once_there_is_one),
+	    cmocka_unit_test(others_have_no_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

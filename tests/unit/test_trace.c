@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "log.h"
 #include "trace.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -377,6 +378,7 @@ static void a_failed_write_is_told_of_once_and_ends_it(void **state)
 	write_message(t, TRACE_TO_HOST, "good", 4);
 	own_stderr = dup(STDERR_FILENO);
 	(void)dup2(p[1], STDERR_FILENO);
+	log_set_level(LOG_WARNING);
 	(void)setrlimit(RLIMIT_FSIZE, &limit);
 	write_message(t, TRACE_TO_HOST, big, 300000);
 	(void)setrlimit(RLIMIT_FSIZE, &unlimited);

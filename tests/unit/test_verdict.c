@@ -77,7 +77,6 @@ static const struct row {
     {"replay failed", REASON_REPLAY, 0, 0, RETRY, RETRY, RETRY},
     {"another protocol version", REASON_VERSION, 0, 0, REFUSED, REFUSED, REFUSED},
     {"header command failed", REASON_COMMAND, 0, 0, RETRY, RETRY, RETRY},
-    {"a header that cannot be used", REASON_CONFIGURATION, 0, 0, REFUSED, REFUSED, REFUSED},
     {"set-up", REASON_SETUP, 0, 0, RETRY, RETRY, RETRY},
 };
 
