@@ -4,6 +4,7 @@
 #   ./setup.sh build     compiler, make, pkg-config, libcurl >= 8.14 with WebSocket, cJSON
 #   ./setup.sh demo      and a Python with the websockets library
 #   ./setup.sh test      and the test tools, tests/.venv (pip) and tests/real/node_modules (npm);
+#                        nginx only unpacked in tests/.nginx where installing would start a service;
 #                        "test-valgrind" installs valgrind, too
 #   ./setup.sh lint      clang-format, clang-tidy, shellcheck
 #   ./setup.sh python    prints the Python that the demo runs with
@@ -60,6 +61,14 @@ has_valgrind() { have valgrind; }
 has_openssl() { have openssl; }
 has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/ssl/cert.pem ]; }
 has_node() { have node && have npm; }
+
+has_nginx() {
+    for nginx in nginx /usr/sbin/nginx /usr/local/sbin/nginx tests/.nginx/usr/sbin/nginx; do
+        ! "$nginx" -v >/dev/null 2>&1 || return 0
+    done
+    return 1
+}
+
 has_clangformat() { have clang-format; }
 has_clangtidy() { have clang-tidy; }
 has_shellcheck() { have shellcheck; }
@@ -97,6 +106,7 @@ valgrind      valgrind                         valgrind              valgrind   
 openssl       openssl                          openssl               openssl            openssl                openssl
 certificates  ca-certificates                  ca-certificates       ca-certificates    ca-certificates        ca-certificates
 node          nodejs,npm                       nodejs,npm            nodejs,npm         nodejs,npm             node
+nginx         -                                nginx                 nginx              nginx                  nginx
 clangformat   clang-format                     clang-tools-extra     clang              clang-extra-tools      clang-format
 clangtidy     clang-tidy                       clang-tools-extra     clang              clang-extra-tools      llvm
 shellcheck    shellcheck                       ShellCheck            shellcheck         shellcheck             shellcheck
@@ -143,6 +153,7 @@ install_missing() {
     set -- $wanted
     [ $# -eq 0 ] || install_packages "$manager" "$@"
     case " $missing " in *' curl '*) install_curl "$manager" ;; esac
+    case "$manager $missing " in 'apt '*' nginx '*) apt_unpack_nginx ;; esac
 
     for need in $missing; do
         "has_$need" || die "$need is missing, and what $manager has did not help: '$(packages "$need" "$manager")'"
@@ -218,6 +229,24 @@ apt_add_backports() {
     apt_get update
 }
 
+# Debian's nginx starts and enables a service when it is installed; the program alone does nothing.
+apt_unpack_nginx() {
+    target=tests/.nginx
+    say "unpacking in $target, not installing: nginx"
+    rm -rf $target
+    mkdir $target
+    (cd $target && apt-get -qq -o APT::Sandbox::User=root download nginx)
+    dpkg-deb -x $target/nginx_*.deb $target
+    # Of what it depends on only the libraries are needed, the rest is about the service.
+    libraries=$(dpkg-deb -f $target/nginx_*.deb Depends | tr ',' '\n' |
+        sed 's/^ *//; s/[ (|].*//; /^nginx/d; /^iproute2$/d')
+    rm $target/nginx_*.deb
+    if ldd $target/usr/sbin/nginx | grep -q 'not found'; then
+        # shellcheck disable=SC2086 # words on purpose
+        install_packages apt $libraries
+    fi
+}
+
 install_curl() {
     if [ "$1" != apt ]; then
         # shellcheck disable=SC2046 # words on purpose
@@ -265,7 +294,7 @@ install_node_packages() {
 
 build='compiler make pkgconfig curl cjson'
 demo="$build python websockets"
-tests="$build python venv cmocka fuzzer openssl certificates node"
+tests="$build python venv cmocka fuzzer openssl certificates node nginx"
 lint="$build python clangformat clangtidy shellcheck"
 
 # shellcheck disable=SC2086 # words on purpose

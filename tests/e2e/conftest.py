@@ -6,6 +6,7 @@ WSMCP_VARIANT  plain, asan or valgrind: how long things may take, and whether me
 """
 
 import os
+import signal
 import statistics
 import subprocess
 
@@ -22,9 +23,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def pytest_configure(config):
     if not os.access(bridge_module.BINARY, os.X_OK):
         pytest.exit("there is no program %s: build it first" % bridge_module.BINARY, 2)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        # Of nohup: bridges would inherit it, and rightly stay when told to go. A handler is not inherited.
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     config.addinivalue_line("markers", "huge: needs hundreds of MB; left out under valgrind")
     config.addinivalue_line("markers", "prompt: must be done before the 80 ms that a signal leaves")
     config.addinivalue_line("markers", "bare: valgrind itself would not stand what is done to it")
+    config.addinivalue_line("markers", "every_row: has no row that may be left out under valgrind")
+    config.addinivalue_line("markers", "installed: of what is installed, which is never built with sanitizers")
     config.addinivalue_line("markers", "plain_only: measures memory or time; plain build only")
     config.addinivalue_line("markers", "offline(seconds=0.5): how long a message may wait for a link; "
                             "for what does not make the bridge give up")
@@ -37,7 +43,8 @@ def pytest_collection_modifyitems(config, items):
         nth = cases[item.function] = cases.get(item.function, -1) + 1
         if VARIANT == "valgrind" and (
                 any(map(item.get_closest_marker, ("huge", "prompt", "bare"))) or
-                nth % TABLE_STEP) or \
+                nth % TABLE_STEP and not item.get_closest_marker("every_row")) or \
+                VARIANT == "asan" and item.get_closest_marker("installed") or \
                 VARIANT != "plain" and item.get_closest_marker("plain_only"):
             left_out.append(item)
     if left_out:
@@ -80,6 +87,13 @@ def home(tmp_path):
     path = tmp_path / "home"
     path.mkdir()
     return path
+
+
+@pytest.fixture(autouse=True)
+def ports():
+    """Set up before every other fixture of a test, hence torn down when its bridges are gone."""
+    yield
+    peer_module.release_ports()
 
 
 @pytest.fixture

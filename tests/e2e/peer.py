@@ -366,6 +366,7 @@ class Conn:
         self.masks = set()
         self.data_frames = 0
         self.auto_pong = True
+        self.sending = threading.RLock()  # no PONG of the thread that reads falls into a frame of another
         self.in_message = False
         self.fragment_sizes = []
 
@@ -398,13 +399,15 @@ class Conn:
     # sending
 
     def send(self, data, timeout=None):
-        self.wire.send(data, timeout)
+        with self.sending:
+            self.wire.send(data, timeout)
 
     def send_each(self, pieces):
         """Sends pieces so that the bridge has read each before the next is sent."""
-        for piece in pieces:
-            self.wire.send(piece)
-            self.wire.wait_drained()
+        with self.sending:
+            for piece in pieces:
+                self.wire.send(piece)
+                self.wire.wait_drained()
 
     def send_text(self, message):
         self.send(frame(TEXT, encode(message)))
@@ -426,15 +429,23 @@ class Conn:
 
     def send_huge(self, huge, opcode=TEXT, timeout=None):
         """One frame, without ever holding it."""
-        self.send(b"" .join([bytes([0x80 | opcode, 127]), struct.pack(">Q", huge.size)]), timeout)
-        for piece in huge:
-            self.send(piece, timeout)
+        with self.sending:
+            self.send(b"".join([bytes([0x80 | opcode, 127]), struct.pack(">Q", huge.size)]), timeout)
+            for piece in huge:
+                self.send(piece, timeout)
 
     # receiving
 
     def _need(self, n, timeout=None):
         while len(self.buffer) < n:
             self.buffer += self.wire.recv(timeout)
+
+    def wait_begun(self):
+        """Waits until a message has begun to arrive; what comes before it is read."""
+        self._need(1)
+        while self.buffer[0] & 15 >= 8:
+            self.read_frame()
+            self._need(1)
 
     def _take(self, n):
         data = bytes(self.buffer[:n])
@@ -606,6 +617,39 @@ class Conn:
 # ---------------------------------------------------------------------------------------------
 # Listeners
 
+reserved = []
+
+
+def reserve():
+    """A free port, ours to the end of the test whether somebody listens on it or not.
+
+    A port that was given up could be given to the peer of another test, while a bridge of this one
+    still tries to reach it. The socket that holds the number listens nowhere, so that whoever
+    connects is refused; listeners of ours bind beside it (SO_REUSEADDR). The kernel gives the
+    number to nobody else, on no address, nor takes it for an outgoing connection.
+    """
+    holder = socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET)
+    if holder.family == socket.AF_INET6:
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("", 0))
+    reserved.append(holder)
+    return holder.getsockname()[1]
+
+
+def release_ports():
+    """The end of a test, when none of its bridges runs any more."""
+    while reserved:
+        reserved.pop().close()
+
+
+def bind_reserved(listener, host, port=0):
+    """Binds to a port that was reserved, now or before; returns it."""
+    port = port or reserve()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return port
+
 
 class Peer:
     """A listener whose connections the test drives."""
@@ -626,9 +670,7 @@ class Peer:
                 self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
             if sndbuf:
                 self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind((host, port))
-            self.port = self.listener.getsockname()[1]
+            self.port = bind_reserved(self.listener, host, port)
         self.listener.listen(128)
         self.listener.setblocking(False)
 
@@ -708,9 +750,8 @@ class Blackhole:
 
     def __init__(self):
         self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
+        self.port = bind_reserved(self.listener, "127.0.0.1")
         self.listener.listen(0)
-        self.port = self.listener.getsockname()[1]
         self.fill = []
         for _ in range(16):
             s = socket.socket()
@@ -754,17 +795,22 @@ def relay(source, sink, rate=None):
 
 
 class Forwarder:
-    """What Throttle and ConnectProxy share: threads that accept, and sockets to clean up."""
+    """What those in the middle share: threads that accept and serve, and sockets to clean up."""
 
     def __init__(self, rcvbuf=None):
         self.listener = socket.socket()
         if rcvbuf:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        self.listener.bind(("127.0.0.1", 0))
+        self.port = bind_reserved(self.listener, "127.0.0.1")
         self.listener.listen(16)
-        self.port = self.listener.getsockname()[1]
-        self.sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.sockets = [self.listener]
+        self.threads = []
+        self._start(self._accept)
+
+    def _start(self, function, *args):
+        thread = threading.Thread(target=function, args=args, daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def _accept(self):
         while True:
@@ -773,7 +819,7 @@ class Forwarder:
             except OSError:
                 return
             self.sockets.append(sock)
-            threading.Thread(target=self._serve_quietly, args=(sock,), daemon=True).start()
+            self._start(self._serve_quietly, sock)
 
     def _serve_quietly(self, client):
         try:
@@ -781,24 +827,33 @@ class Forwarder:
         except OSError:
             client.close()  # one side is gone; the other sees it
 
-    def _pair(self, client, target, rate=None, sndbuf=None):
+    def _connect(self, client, target, sndbuf=None):
+        """The other half of a connection."""
         server = socket.socket()
         if sndbuf:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-        server.connect(target)
         self.sockets.append(server)
+        server.connect(target)
         for s in (client, server):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return (threading.Thread(target=relay, args=(client, server, rate), daemon=True),
-                threading.Thread(target=relay, args=(server, client), daemon=True))
+        return server
+
+    def _relay(self, client, server, rate=None):
+        self._start(relay, client, server, rate)
+        self._start(relay, server, client)
 
     def close(self):
-        # shutdown() first: it wakes the thread in accept(), close() alone does not.
-        for s in self.sockets + [self.listener]:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        """Ends when no thread is left that could still connect to somewhere."""
+        end = time.monotonic() + DEADLINE
+        while any(t.is_alive() for t in list(self.threads)) and time.monotonic() < end:
+            for s in list(self.sockets):
+                try:
+                    s.shutdown(socket.SHUT_RDWR)  # wakes a thread, which close() does not
+                except OSError:
+                    pass
+            for thread in list(self.threads):
+                thread.join(0.02)
+        for s in self.sockets:
             s.close()
 
 
@@ -810,8 +865,7 @@ class Throttle(Forwarder):
         super().__init__(rcvbuf=16384)
 
     def _serve(self, client):
-        for thread in self._pair(client, self.target, self.rate, sndbuf=16384):
-            thread.start()
+        self._relay(client, self._connect(client, self.target, sndbuf=16384), self.rate)
 
 
 class ConnectProxy(Forwarder):
@@ -850,13 +904,12 @@ class ConnectProxy(Forwarder):
             return
         host, _, port = request.target.rpartition(":")
         try:
-            threads = self._pair(client, self.target or (host.strip("[]"), int(port)))
+            server = self._connect(client, self.target or (host.strip("[]"), int(port)))
         except OSError:
             client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             return
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        for thread in threads:
-            thread.start()
+        self._relay(client, server)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -876,6 +929,7 @@ class EchoServer:
         options.setdefault("max_size", None)
         options.setdefault("compression", None)
         self.tls, self.options = tls, options
+        self.port = reserve()
         self.received = []
         self.closed = queue.Queue()  # (code, reason) of links that ended
         self.opened = queue.Queue()
@@ -894,8 +948,7 @@ class EchoServer:
         self.stop = self.loop.create_future()
 
         async def main():
-            async with serve(self._handle, "127.0.0.1", 0, ssl=self.tls, **self.options) as server:
-                self.port = server.sockets[0].getsockname()[1]
+            async with serve(self._handle, "127.0.0.1", self.port, ssl=self.tls, **self.options):
                 self.ready.set()
                 await self.stop
 

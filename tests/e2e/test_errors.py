@@ -52,7 +52,7 @@ def test_begun_but_not_sent(connected_over):
     """The link dies in the middle of an upload: begun counts as lost, but it was not delivered."""
     b, conn = connected_over(peer_options=dict(rcvbuf=65536))
     b.feed([*huge_request(32 << 20, "big"), b"\n"])
-    conn._need(1)
+    conn.wait_begun()
     conn.reset()
     error = b.error("big", -31001)
     assert error["data"]["delivered"] == "no"

@@ -66,9 +66,12 @@ def test_what_came_before_a_failed_write_waits_for_a_slow_host(connected):
     b.feed([encode(request("big", pad="z" * 30000000)) + b"\n"])
     b.wait_fed()
     assert select.select([conn.wire.sock], [], [], DEADLINE)[0]  # it has begun to arrive
+    # All of it is there when the bridge wakes: libcurl reads it in one go, more than can be passed on.
+    b.signal(signal.SIGSTOP)
     for i in range(count):
         conn.send_result(i, {"d": "x" * 16000})
     conn.send_close(1008, "policy")
+    b.signal(signal.SIGCONT)
     conn.wire.wait_drained()
     conn.reset()
     time.sleep(2.5)  # longer than the closing handshake may take: the span is what is tested

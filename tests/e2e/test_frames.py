@@ -188,7 +188,7 @@ def test_t12_pings_while_an_upload_is_blocked(connected_over):
     b, conn = connected_over(peer_options=dict(rcvbuf=65536))
     huge = huge_request(16 << 20)
     b.feed([*huge, b"\n"])
-    conn._need(1)  # the upload has begun
+    conn.wait_begun()  # the upload has begun
     for i in range(50):
         conn.send_ping(b"%d" % i)
     conn.wire.wait_drained()
@@ -206,7 +206,7 @@ def test_t12_pong_at_the_next_frame_boundary(connected_over):
     b, conn = connected_over(peer_options=dict(rcvbuf=65536))
     huge = huge_request(32 << 20)
     b.feed([*huge, b"\n"])
-    conn._need(1)
+    conn.wait_begun()
     conn.send_ping(b"now")
     conn.wire.wait_drained()
     read = sum(len(p) for p in itertools.takewhile(lambda p: not conn.pongs, conn.read_pieces()))
@@ -283,7 +283,7 @@ def test_t17_control_frames_stay_out_of_the_payload(connected_over):
     huge = huge_request(48 << 20)
     expected = b"".join(huge)
     b.feed([*huge, b"\n"])
-    conn._need(1)
+    conn.wait_begun()
     got = 0
     conn.wire.rate = 6 << 20
     signalled = False
@@ -326,7 +326,7 @@ def test_t19_close_frame_while_uploading(connected_over, how):
     b.send(request("first"))
     assert conn.read_json()["id"] == "first"
     b.feed([*huge_request(32 << 20, "big"), b"\n"])
-    conn._need(1)
+    conn.wait_begun()
     conn.send(frame(TEXT, HELLO) + close_frame(1008, "too much of it"))
     conn.wire.wait_drained()
     if how == "close":
@@ -643,7 +643,7 @@ def test_t31_queue_is_dropped_after_the_servers_close(connected):
     """What waits behind a CLOSE is not sent, and is answered as never begun."""
     b, conn = connected(peer_options=dict(rcvbuf=65536))
     b.feed([*huge_request(4 << 20, "big"), b"\n", encode(request("behind")), b"\n"])
-    conn._need(1)
+    conn.wait_begun()
     conn.send_close(1001)
     close, messages = conn.read_close()
     assert close[0] == 1001

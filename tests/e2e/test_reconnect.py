@@ -2,20 +2,14 @@
 
 import itertools
 import json
-import os
-import random
 import re
-import select
 import signal
-import socket
-import struct
-import threading
 import time
 
 import pytest
 
 from bridge import INITIALIZE, check_error, notification, request, response
-from peer import DEADLINE, SCALE, VARIANT, Forwarder, Gone, encode
+from peer import DEADLINE, PONG, SCALE, TEXT, Gone, encode, frame
 
 FAST = ("--retry-delay-max", "0.2")
 AGREED = "2025-03-26"  # not the version that the host asks for
@@ -170,9 +164,11 @@ def test_no_reconnect(peer, bridge):
 # After it
 
 
-@pytest.mark.parametrize("why", ["401", "404", "certificate", "version"])
+@pytest.mark.parametrize("why", ["401", "404", "certificate", "other host", "version"])
 def test_refused_after_a_link(peer, bridge, authority, server_tls, why):
     """Requests are answered at once with the reason, the process stays, and works when the server does."""
+    bad = {"certificate": authority.stranger, "other host": authority.wrong_host}
+    word = "certificate" if why in bad else why
     p = peer(tls=server_tls)
     b = bridge(*FAST, "--cacert", authority.ca, p.url(), reconnect=True)
     conn = initialize(b, p.open())
@@ -180,8 +176,8 @@ def test_refused_after_a_link(peer, bridge, authority, server_tls, why):
     conn.read_json()
     conn.close()
     for attempt in range(2):
-        if why == "certificate":
-            p.tls = authority.context(authority.wrong_host)
+        if why in bad:
+            p.tls = authority.context(bad[why])
             with pytest.raises(Exception):
                 p.accept().read_request()
             p.conns[-1].close()
@@ -194,16 +190,16 @@ def test_refused_after_a_link(peer, bridge, authority, server_tls, why):
         if attempt == 0:
             # It was sent again, but not begun on the new link.
             reason = b.error("list", -31001)["data"]["reason"]
-            assert why in reason, reason
+            assert word in reason, reason
         asked = time.monotonic()
         error = check_error(b.ask(request(attempt, "tools/call")), -31002)
         assert time.monotonic() - asked < DEADLINE / 4
-        assert error["data"]["delivered"] == "no" and why in error["data"]["reason"], error
+        assert error["data"]["delivered"] == "no" and word in error["data"]["reason"], error
     p.tls = server_tls
     works(b, resume(p))
     b.wait_stderr("is back")
     text = b.error_lines()
-    assert sum(why in x for x in text) == 1 and "back after" in text[-1] and len(text) == 3, text
+    assert sum(word in x for x in text) == 1 and "back after" in text[-1] and len(text) == 3, text
 
 
 def test_replay(started):
@@ -402,6 +398,91 @@ def test_ping_timeout_replaces_a_silent_link(started):
     works(b, new)
 
 
+NAP = 1.0 * min(SCALE, 4)  # --ping-interval of those that are put to sleep
+
+
+def put_to_sleep(b, *messages):
+    """Stops a bridge for longer than a PING could have been late; messages come meanwhile."""
+    b.signal(signal.SIGSTOP)
+    b.send(*messages)
+    time.sleep(2.5 * NAP)  # the span is what is tested
+    b.signal(signal.SIGCONT)
+
+
+def test_after_a_sleep_messages_wait_for_a_pong(started):
+    b, p, conn = started("--ping-interval", str(NAP), "--ping-timeout", "60")
+    works(b, conn)
+    conn.auto_pong = False
+    put_to_sleep(b, CALL)
+    ping = conn.read_ping()
+    with pytest.raises(TimeoutError):
+        while True:
+            conn.read_ping(0.5)  # whatever is not a PING would be an error
+    conn.send(frame(PONG, ping.payload))
+    assert conn.read_json() == CALL
+    assert p.nobody_came()
+
+
+@pytest.mark.parametrize("when", ["asleep", "awake"])
+def test_a_pong_that_is_late_because_of_a_sleep(started_plain, when):
+    """A PING had left, and its time was over when the bridge awoke; but the link is well."""
+    b, p, conn = started_plain("--ping-interval", str(NAP), "--ping-timeout", str(NAP))
+    conn.auto_pong = False
+    ping = conn.read_ping()
+    b.signal(signal.SIGSTOP)
+    if when == "asleep":  # shortly, and it had come
+        conn.send(frame(PONG, ping.payload))
+        time.sleep(1.2 * NAP)
+    else:  # for long: a new PING has 2 s
+        time.sleep(2.5 * NAP)
+    conn.auto_pong = True
+    b.signal(signal.SIGCONT)
+    works(b, conn)
+    assert p.nobody_came()
+
+
+def test_after_a_sleep_a_dead_link_is_replaced(started_plain):
+    """No PONG within 2 s, whatever --ping-timeout says; what had waited was never sent."""
+    b, p, conn = started_plain("--ping-interval", str(NAP), "--ping-timeout", "60")
+    works(b, conn)
+    conn.auto_pong = False
+    b.send(LIST)
+    assert conn.read_json() == LIST
+    put_to_sleep(b, CALL)
+    awake = time.monotonic()
+    new = p.accept()
+    assert 1.9 < time.monotonic() - awake < 2 + DEADLINE / 4
+    new.open()
+    expect_replay(new)
+    assert [new.read_json() for _ in range(3)] == [INITIALIZED, LIST, CALL]
+    new.send_result("call", {"ran": 1})
+    assert b.answer("call")["result"] == {"ran": 1}
+    with pytest.raises(Gone):
+        while True:
+            conn.read_ping()
+
+
+def test_after_a_sleep_a_host_that_does_not_read_costs_no_link(peer, bridge):
+    """While the bridge does not read it hears no PONG, and that proves nothing."""
+    p = peer()
+    b = bridge("--ping-interval", str(NAP), "--request-timeout", str(2 * NAP), p.url(), reconnect=True, read=False)
+    conn = p.open()
+    b.send(CALL)  # its timeout is what the loop waits for when it is put to sleep
+    assert conn.read_json() == CALL
+    pieces = [frame(TEXT, encode(notification("n", i=i, x="y" * 100000))) for i in range(100)]
+    p.run(lambda: [conn.send(piece, 6 * DEADLINE) for piece in pieces])
+    b.assert_idle(0.3, share=2)
+    b.signal(signal.SIGSTOP)
+    time.sleep(3.5 * NAP)
+    b.signal(signal.SIGCONT)
+    time.sleep(2.5)  # the spans are what is tested
+    assert b.error_lines() == []
+    b.read_on()
+    b.wait_lines(len(pieces) + 1)
+    b.error("call", -31003)
+    assert p.nobody_came()
+
+
 # The header command
 
 
@@ -457,205 +538,76 @@ def is_gone(pid):
         return True
 
 
+@pytest.fixture
+def sleeper(tmp_path):
+    """A header command that sleeps, with a child that does so, too; the second time it is quick."""
+    return Sleeper(tmp_path / "pids")
+
+
+class Sleeper:
+    def __init__(self, path):
+        self.path = path
+        self.command = ("if [ -e {0} ]; then echo {{}}; else sleep 1000 & echo $$ $! >{0}.new; mv {0}.new {0}; "
+                        "wait; fi").format(path)
+
+    def wait_running(self):
+        deadline = time.monotonic() + DEADLINE
+        while not self.path.exists():
+            assert time.monotonic() < deadline, "the command was not run"
+            time.sleep(0.01)
+
+    def wait_gone(self):
+        deadline = time.monotonic() + DEADLINE
+        for pid in map(int, self.path.read_text().split()):
+            while not is_gone(pid):
+                assert time.monotonic() < deadline, "%d still runs" % pid
+                time.sleep(0.01)
+
+
 @pytest.mark.parametrize("end", ["SIGTERM", "end of stdin"])
-def test_header_command_dies_with_us(peer, bridge, tmp_path, end):
-    pids = tmp_path / "pids"
+def test_header_command_dies_with_us(peer, bridge, sleeper, end):
     p = peer()
-    b = bridge(*FAST, "--header-command", "sleep 1000 & echo $$ $! >%s.new; mv %s.new %s; wait" % (pids, pids, pids),
-               p.url(), reconnect=True)
-    deadline = time.monotonic() + DEADLINE
-    while not pids.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    b = bridge(*FAST, "--header-command", sleeper.command, p.url(), reconnect=True)
+    sleeper.wait_running()
     if end == "SIGTERM":
         b.signal(signal.SIGTERM)
         assert b.wait() in (-signal.SIGTERM, 128 + signal.SIGTERM)
     else:
         b.close_stdin()
         b.finish(0)
-    for pid in map(int, pids.read_text().split()):
-        while not is_gone(pid):
-            assert time.monotonic() < deadline + DEADLINE, "%d still runs" % pid
-            time.sleep(0.01)
+    sleeper.wait_gone()
     assert p.nobody_came()
 
 
-# Many
-
-
-def footprint(b):
-    with open("/proc/%d/statm" % b.pid) as statm:
-        return len(os.listdir("/proc/%d/fd" % b.pid)), int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def test_many_reconnects(link, bridge):
-    """Descriptors and memory stay as they are."""
-    p, extra = link()
-    b = bridge("--retry-delay-max", "0.01", *extra, p.url(), reconnect=True)
-    conn = initialize(b, p.open())
-    rounds = 200 if VARIANT == "plain" else 30
-    for i in range(rounds):
-        b.send(request(i, "tools/call"))
-        conn.read_json()
-        (conn.reset if i % 2 else conn.close)()
-        b.error(i, -31001)
-        conn = resume(p)
-        if i == rounds // 5:
-            works(b, conn)
-            early = footprint(b)
-    works(b, conn)
-    late = footprint(b)
-    assert late[0] == early[0]
-    if VARIANT == "plain":
-        assert late[1] - early[1] < 256 << 10, "%d KB more" % ((late[1] - early[1]) >> 10)
-
-
-class Cutter(Forwarder):
-    """A forwarder that cuts each connection with RST after a random number of bytes."""
-
-    def __init__(self, port, seed, low, high):
-        self.target, self.random = ("127.0.0.1", port), random.Random(seed)
-        self.low, self.high = low, high
-        self.cuts = 0
-        self.cutting = True
-        super().__init__()
-
-    def _serve(self, client):
-        server = socket.create_connection(self.target)
-        self.sockets.append(server)
-        for s in (client, server):
-            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A few inside the handshakes, most of them behind.
-        left = self.random.randrange(self.low if self.random.random() < 0.1 else self.high)
-        gentle = self.random.random() < 0.5
-        while left > 0:
-            for source in select.select([client, server], [], [])[0]:
-                data = source.recv(min(left, 4096))
-                if not data:
-                    left = 0
-                    break
-                (server if source is client else client).sendall(data)
-                left -= len(data) if self.cutting else 0
-        self.cuts += 1
-        for s in (client, server):
-            if not gentle:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            # The listing of the sockets must not close a number that is somebody else's by then.
-            self.sockets.remove(s)
-            s.close()
-
-
-class Worker:
-    """A server that does what it is asked on one link after the other, and counts the calls it got."""
-
-    def __init__(self, p):
-        self.p = p
-        self.calls = {}
-        self.faults = []
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self):
-        while not self.stopping.is_set():
-            try:
-                conn = self.p.accept(0.2)
-            except TimeoutError:
-                continue
-            except Exception:  # noqa: B902 - cut off in the TLS handshake
-                continue
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn):
-        try:
-            conn.open()
-            heard = []
-            while True:
-                self._answer(conn, conn.read_json(), heard)
-        except (Gone, OSError, TimeoutError):
-            conn.close()
-        except BaseException as error:  # noqa: B902 - told to the test
-            self.faults.append(error)
-
-    def _answer(self, conn, m, heard):
-        heard.append(m["method"])
-        if len(heard) <= 2 and heard != ["initialize", "notifications/initialized"][:len(heard)]:
-            self.faults.append(AssertionError("a link began with %r" % heard))
-        if m["method"] == "tools/call":
-            n = m["params"]["n"]
-            self.calls[n] = self.calls.get(n, 0) + 1
-        if m["method"] == "initialize":
-            conn.send_result(m["id"], RESULT)
-        elif "id" in m:
-            conn.send_result(m["id"], m["params"])
-
-    def close(self):
-        self.stopping.set()
-        self.thread.join(DEADLINE)
-
-
-def test_chaos(link, bridge, cleanup, scheme, report):
-    """Each request gets one answer, and no call is run twice, wherever the link breaks."""
-    p, extra = link()
-    worker = Worker(p)
-    cleanup.append(worker)
-    secured = scheme == "wss"
-    cutter = Cutter(p.port, 7, 3000 if secured else 600, 63000 if secured else 60000)
-    cutter.cutting = False
-    cleanup.append(cutter)
-    b = bridge("--retry-delay-max", "0.05", *extra, p.url().replace(str(p.port), str(cutter.port)), reconnect=True)
+def test_header_command_dies_with_a_stuck_loop(peer, bridge, sleeper, shim, tmp_path, report):
+    """The loop cannot react; the timer that a signal arms ends us, and the command's group first."""
+    stuck = tmp_path / "stuck"
+    p = peer()
+    b = bridge(*FAST, "--header-command", sleeper.command, p.url(), reconnect=True,
+               env={"LD_PRELOAD": shim("stuck.c"), "STUCK": str(stuck)})
+    sleeper.wait_running()
+    stuck.touch()
     b.send(INITIALIZE)
-    b.answer("init")
-    b.send(INITIALIZED)
-    b.ask(request("start", "tools/list", n=-1))
-    cutter.cutting = True
-    # WSMCP_CHAOS=10000,500 for a long run.
-    usual = "1500,100" if SCALE == 1 else "300,20"
-    wanted, losses = map(int, os.environ.get("WSMCP_CHAOS", usual).split(","))
-    dice = random.Random(11)
-    sent, answers, at = {}, {}, len(b.lines)
-    deadline = time.monotonic() + max(40 * SCALE, wanted / 20)
-    while True:
-        more = len(sent) < wanted or cutter.cuts < losses
-        if not more:
-            cutter.cutting = False
-        window = dice.randrange(1, 51)
-        while more and len(sent) - len(answers) < window:
-            n = len(sent)
-            method = dice.choice(["tools/call", "tools/call", "tools/list", "prompts/get"])
-            sent[n] = request(n, method, n=n, data="x" * dice.choice([0, 10, 100, 200, 1500]))
-            b.send(sent[n])
-        if not more and len(answers) == len(sent):
-            break
-        with b.changed:
-            assert b.changed.wait_for(lambda: len(b.lines) > at or b.output_ended, DEADLINE), \
-                "no answer to %r" % sorted(set(sent) - set(answers))[:10]
-        assert not b.output_ended and time.monotonic() < deadline, b.error_text()
-        for line in b.lines[at:]:
-            at += 1
-            got = json.loads(line)
-            if "method" in got:
-                assert got == notification("notifications/tools/list_changed")
-                continue
-            assert got["id"] not in answers, "answered twice: %r" % got
-            answers[got["id"]] = got
-    works_at = len(b.lines)
-    b.send(request("end", "tools/list", n=-2))
-    b.answer("end")
-    assert len([x for x in b.lines[works_at:] if b'"id"' in x]) == 1
-    assert worker.faults == []
-    lost = 0
-    for n, got in answers.items():
-        call = sent[n]["method"] == "tools/call"
-        if "error" in got:
-            error = check_error(got, -31001)
-            lost += 1
-            if call and error["data"]["delivered"] == "no":
-                assert n not in worker.calls, "a call that was not delivered ran"
-        else:
-            assert got["result"] == sent[n]["params"]
-            assert not call or worker.calls[n] == 1
-    assert max(worker.calls.values()) == 1, "a call was run twice"
-    assert lost < len(sent) * 0.9
-    report("chaos %s, requests lost with a link" % scheme, lost)
-    report("chaos %s, losses" % scheme, cutter.cuts)
+    b.wait_stderr("stuck: now")
+    started = time.monotonic()
+    b.signal(signal.SIGTERM)
+    assert b.wait() in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    took = b.ended_at - started
+    report("SIGTERM, stuck, ms", took * 1000)
+    assert 0.07 < took < SCALE
+    sleeper.wait_gone()
+
+
+def test_header_command_that_takes_too_long(peer, bridge, sleeper):
+    """After 10 s its group is killed, the attempt has failed, and the next one runs it again."""
+    p = peer()
+    b = bridge(*FAST, "--header-command", sleeper.command, p.url(), reconnect=True, offline=120)
+    b.send(INITIALIZE)
+    sleeper.wait_running()
+    started = time.monotonic()
+    b.wait_stderr("cannot connect to [^\n]*: the header command took longer than 10 s", 10 + DEADLINE)
+    assert 9 < time.monotonic() - started < 10 + DEADLINE / 4
+    sleeper.wait_gone()
+    conn = p.open()
+    assert conn.read_json() == INITIALIZE
+    assert not b.ended() and b.lines == [] and p.nobody_came()

@@ -93,7 +93,7 @@ class State:
         b = self.bridge("--max-message", "300M", p.url())
         conn = p.open()
         b.feed([*huge_request(64 << 20), b"\n"])
-        conn._need(1)
+        conn.wait_begun()
         b.assert_idle(0.3, share=2)
         return b
 
@@ -102,7 +102,7 @@ class State:
         b = self.bridge("--cacert", self.authority.ca, p.url())
         conn = p.open()
         b.feed([*huge_request(64 << 20), b"\n"])
-        conn._need(1)
+        conn.wait_begun()
         b.assert_idle(0.3, share=2)
         return b
 

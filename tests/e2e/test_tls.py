@@ -140,6 +140,18 @@ def test_server_that_closes_in_the_tls_handshake(peer, bridge, server_tls):
     assert_keeps_trying(b)
 
 
+def test_hello_that_is_cut_on_its_way(peer, bridge, authority, server_tls):
+    """The server gets half of it, and says so; that is a cut, and no refusal."""
+    p = peer(tls=server_tls)
+    b = bridge("--cacert", authority.ca, p.url())
+    conn = p.accept(tls=False)
+    conn.wire.recv()
+    conn.send(bytes([21, 3, 3, 0, 2, 2, 50]))  # a record with a fatal alert: decode_error
+    conn.close()
+    works(b, p)
+    assert not b.ended()
+
+
 @pytest.mark.offline
 def test_tls_server_to_a_plaintext_client(peer, bridge, server_tls):
     """ws to a server that speaks TLS."""
