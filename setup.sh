@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing for building, showing, testing or linting wsmcp, and nothing else.
 #
-#   ./setup.sh build     compiler, make, pkg-config, libcurl >= 8.14 with WebSocket, cJSON
+#   ./setup.sh build     compiler, make, pkg-config, libcurl >= 8.14 with WebSocket, cJSON, libedit
 #   ./setup.sh demo      and a Python with the websockets library
 #   ./setup.sh test      and the test tools, tests/.venv (pip) and tests/real/node_modules (npm);
 #                        nginx only unpacked in tests/.nginx where installing would start a service;
@@ -48,6 +48,7 @@ has_curl() {
 }
 
 has_cjson() { has_pkgconfig && pkg-config --exists libcjson; }
+has_libedit() { has_pkgconfig && pkg-config --exists libedit; }
 has_python() { have python3; }
 has_websockets() { python_with_websockets >/dev/null; }
 has_venv() { [ -x tests/.venv/bin/python ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
@@ -60,6 +61,7 @@ has_fuzzer() {
 has_valgrind() { have valgrind; }
 has_openssl() { have openssl; }
 has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/ssl/cert.pem ]; }
+has_tmux() { have tmux; }
 has_node() { have node && have npm; }
 
 has_nginx() {
@@ -97,6 +99,7 @@ make          make                             make                  make       
 pkgconfig     pkg-config                       pkgconf-pkg-config    pkgconf            pkgconf                pkgconf
 curl          libcurl4-openssl-dev             libcurl-devel         curl               curl-dev               curl
 cjson         libcjson-dev                     cjson-devel           cjson              cjson-dev              cjson
+libedit       libedit-dev                      libedit-devel         libedit            libedit-dev            libedit
 python        python3                          python3               python             python3                python
 websockets    python3-websockets               python3-websockets    python-websockets  py3-websockets         -
 venv          python3-venv                     -                     -                  -                      -
@@ -105,6 +108,7 @@ fuzzer        clang,libclang-rt-dev            clang,compiler-rt     clang,compi
 valgrind      valgrind                         valgrind              valgrind           valgrind               -
 openssl       openssl                          openssl               openssl            openssl                openssl
 certificates  ca-certificates                  ca-certificates       ca-certificates    ca-certificates        ca-certificates
+tmux          tmux                             tmux                  tmux               tmux                   tmux
 node          nodejs,npm                       nodejs,npm            nodejs,npm         nodejs,npm             node
 nginx         -                                nginx                 nginx              nginx                  nginx
 clangformat   clang-format                     clang-tools-extra     clang              clang-extra-tools      clang-format
@@ -292,9 +296,9 @@ install_node_packages() {
 
 # --- the command -----------------------------------------------------------------------------
 
-build='compiler make pkgconfig curl cjson'
+build='compiler make pkgconfig curl cjson libedit'
 demo="$build python websockets"
-tests="$build python venv cmocka fuzzer openssl certificates node nginx"
+tests="$build python venv cmocka fuzzer openssl certificates node nginx tmux"
 lint="$build python clangformat clangtidy shellcheck"
 
 # shellcheck disable=SC2086 # words on purpose
