@@ -11,6 +11,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "ascii.h"
 #include "buf.h"
 #include "compat.h"
 #include "headers.h"
@@ -636,33 +637,15 @@ struct reading {
 	struct jsonrpc_span fields[FIELD_COUNT]; /* len 0 = not there */
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Whether ${text} begins with ${start}, be its letters upper or lower case. */
-static bool begins_with(const char *text, const char *start)
-{
-	while (*start != '\0' && lower(*text) == lower(*start))
-		text++, start++;
-	return *start == '\0';
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	return begins_with(a, b) && a[strlen(b)] == '\0';
-}
-
 enum scheme { SCHEME_NONE, SCHEME_WEBSOCKET, SCHEME_HTTP, SCHEME_VARIABLE };
 
 static enum scheme scheme_of(const char *url)
 {
-	if (begins_with(url, "ws://") || begins_with(url, "wss://"))
+	if (ascii_begins(url, "ws://") || ascii_begins(url, "wss://"))
 		return SCHEME_WEBSOCKET;
-	if (begins_with(url, "http://") || begins_with(url, "https://"))
+	if (ascii_begins(url, "http://") || ascii_begins(url, "https://"))
 		return SCHEME_HTTP;
-	return begins_with(url, "${") ? SCHEME_VARIABLE : SCHEME_NONE;
+	return ascii_begins(url, "${") ? SCHEME_VARIABLE : SCHEME_NONE;
 }
 
 static void find_fields(struct reading *r, struct jsonrpc_span object)
@@ -696,28 +679,14 @@ static bool read_field(struct reading *r, enum field field, const char **out)
 	return *out != NULL;
 }
 
-/* RFC 9110, section 5.6.2. What is no name may be a value at the wrong place, and is not shown. */
-static bool is_token(const char *s)
-{
-	size_t n = 0;
-
-	for (; s[n] != '\0'; n++) {
-		char c = lower(s[n]);
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    strchr("!#$%&'*+-.^_`|~", c) == NULL)
-			return false;
-	}
-	return n > 0;
-}
-
 static bool fault_of_header(
     struct reading *r, const char *name, struct jsonrpc_span span, const char *why)
 {
 	char shown[QUOTE_NAME_SIZE];
 
+	/* What is no name may be a value at the wrong place, and is not shown. */
 	return fault_of_entry(r->s, r->e, span.at, "the value of %s in \"headers\" %s",
-	    is_token(name) ? quote_name(shown, name) : "a member", why);
+	    ascii_is_token(name) ? quote_name(shown, name) : "a member", why);
 }
 
 static bool read_header(struct reading *r, const struct member *m, struct config_header *out)
@@ -818,7 +787,7 @@ static const char *what_type_is(const struct reading *r, const char *type, bool 
 	if (type == NULL)
 		return r->fields[FIELD_COMMAND].len > 0 ? "a stdio server" : NULL;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (is_same(type, types[i].name)) {
+		if (ascii_same(type, types[i].name)) {
 			*named = types[i].is == NULL;
 			return types[i].is;
 		}
@@ -1262,16 +1231,6 @@ static PRINTF_LIKE(3, 4) bool say(struct sentence *s, size_t reserve, const char
 	return true;
 }
 
-static bool has_part(const char *text, const char *part)
-{
-	if (*part == '\0')
-		return false;
-	for (; *text != '\0'; text++)
-		if (begins_with(text, part))
-			return true;
-	return false;
-}
-
 /* The first fault of a file read before the entry ${before}, of the places up to ${last}. */
 static const char *file_fault(const struct config *c, size_t before, enum config_place last)
 {
@@ -1295,7 +1254,7 @@ static const struct entry *find_part(const struct entry *e, const char *name)
 {
 	for (; e != NULL && !is_foreign_place(e->server.place); e = e->next)
 		if (e->state != STATE_OTHER && e->server.shadow == NULL &&
-		    has_part(e->server.name, name))
+		    ascii_contains(e->server.name, name))
 			return e;
 	return NULL;
 }

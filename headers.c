@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "buf.h"
 #include "compat.h"
 #include "expand.h"
@@ -28,50 +29,18 @@ static PRINTF_LIKE(2, 3) int fail(char *error, const char *format, ...)
 	return -1;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Whether ${a} and ${b} are the same up to ${len} bytes, be they upper or lower case. */
-static bool same(const char *a, const char *b, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (lower(a[i]) != lower(b[i]))
-			return false;
-		if (a[i] == '\0')
-			return true;
-	}
-	return true;
-}
-
-/* RFC 9110, section 5.6.2. */
-static bool is_token(const char *s)
-{
-	size_t n = 0;
-
-	for (; s[n] != '\0'; n++) {
-		char c = lower(s[n]);
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    strchr("!#$%&'*+-.^_`|~", c) == NULL)
-			return false;
-	}
-	return n > 0;
-}
-
 static int check_name(const char *name, char *error)
 {
 	static const char own[] = "Sec-WebSocket-"; /* a prefix */
 	static const char *const others[] = {
 	    "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"};
-	bool refused = same(name, own, sizeof own - 1);
+	bool refused = ascii_begins(name, own);
 
 	/* It is not shown: who forgets the name of a header writes its value here. */
-	if (!is_token(name))
+	if (!ascii_is_token(name))
 		return fail(error, "a header's name is empty or has a character that no name has");
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		refused = refused || same(name, others[i], SIZE_MAX);
+		refused = refused || ascii_same(name, others[i]);
 	if (refused)
 		return fail(error, "header %.*s belongs to the handshake and cannot be given",
 		    SHOWN_MAX, name);
@@ -104,7 +73,7 @@ static int check_value(const char *name, const char *value, char *error)
 static struct header *find(const struct headers *h, const char *name)
 {
 	for (size_t i = 0; i < h->count; i++)
-		if (same(h->list[i].name, name, SIZE_MAX))
+		if (ascii_same(h->list[i].name, name))
 			return &h->list[i];
 	return NULL;
 }

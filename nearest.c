@@ -3,14 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
+
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
-}
-
-static char lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 size_t nearest_distance(const char *a, const char *b)
@@ -18,7 +15,7 @@ size_t nearest_distance(const char *a, const char *b)
 	size_t line[NEAREST_MAX + 1], corner, above, common = 0;
 	const size_t a_len = least(strlen(a), NEAREST_MAX), b_len = least(strlen(b), NEAREST_MAX);
 
-	while (common < least(a_len, b_len) && lower(a[common]) == lower(b[common]))
+	while (common < least(a_len, b_len) && ascii_lower(a[common]) == ascii_lower(b[common]))
 		common++;
 	if (common > 0 && common == least(a_len, b_len))
 		return 0;
@@ -30,7 +27,7 @@ size_t nearest_distance(const char *a, const char *b)
 		line[0] = j + 1;
 		for (size_t i = 1; i <= a_len; i++) {
 			above = line[i];
-			line[i] = least(corner + (lower(a[i - 1]) != lower(b[j])),
+			line[i] = least(corner + (ascii_lower(a[i - 1]) != ascii_lower(b[j])),
 			    least(above, line[i - 1]) + 1);
 			corner = above;
 		}

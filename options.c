@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "compat.h"
+#include "nearest.h"
 
 enum kind {
 	FLAG,    /* bool: true */
@@ -163,15 +165,10 @@ static PRINTF_LIKE(2, 3) int fail(const struct parser *p, const char *format, ..
 	return -1;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Reads digits; a number with more of them behind ${most} comes out as UINT64_MAX. */
 static const char *read_number(const char *s, uint64_t most, uint64_t *number)
 {
-	for (*number = 0; is_digit(*s); s++)
+	for (*number = 0; ascii_is_digit(*s); s++)
 		*number = *number > most ? UINT64_MAX : *number * 10 + (uint64_t)(*s - '0');
 	return s;
 }
@@ -186,13 +183,13 @@ static bool read_seconds(const char *s, uint64_t *ms)
 	*ms = (whole > TEN_YEARS ? TEN_YEARS : whole) * 1000; /* still too many, but no overflow */
 	if (*s == '.') {
 		start++;
-		for (s++; is_digit(*s) && scale > 0; s++, scale /= 10)
+		for (s++; ascii_is_digit(*s) && scale > 0; s++, scale /= 10)
 			*ms += (uint64_t)(*s - '0') * scale;
 		while (*s == '0')
 			s++;
-		if (is_digit(*s))
+		if (ascii_is_digit(*s))
 			++*ms;
-		while (is_digit(*s))
+		while (ascii_is_digit(*s))
 			s++;
 	}
 	return s > start && *s == '\0';
@@ -312,42 +309,18 @@ static const struct row *find_letter(const struct parser *p, char letter)
 	return NULL;
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* How many letters of ${a} (at most NAME_MAX_LEN) must change, come or go to make ${b}. */
-static size_t distance(const char *a, size_t a_len, const char *b)
-{
-	size_t line[NAME_MAX_LEN + 1], corner, above;
-
-	for (size_t i = 0; i <= a_len; i++)
-		line[i] = i;
-	for (size_t j = 0; b[j] != '\0'; j++) {
-		corner = line[0];
-		line[0] = j + 1;
-		for (size_t i = 1; i <= a_len; i++) {
-			above = line[i];
-			line[i] = least(corner + (a[i - 1] != b[j]), least(above, line[i - 1]) + 1);
-			corner = above;
-		}
-	}
-	return line[a_len];
-}
-
-/* The name nearest to ${name}: one that begins with it, else the one at the least distance. */
+/* The name nearest to the ${len} bytes at ${name}. */
 static const char *nearest(const struct parser *p, const char *name, size_t len)
 {
+	char given[NAME_MAX_LEN + 1];
 	const char *found = "help";
 	size_t best = SIZE_MAX, n;
 
+	(void)snprintf(given, sizeof given, "%.*s", (int)len, name);
 	for (size_t i = 0; i < ROWS; i++) {
 		if ((rows[i].commands & p->command) == 0)
 			continue;
-		n = len > 0 && strncmp(rows[i].name, name, len) == 0
-		        ? 0
-		        : distance(name, len, rows[i].name);
+		n = nearest_distance(given, rows[i].name);
 		if (n < best) {
 			best = n;
 			found = rows[i].name;
@@ -364,9 +337,8 @@ static int unknown_name(const struct parser *p, const char *name)
 {
 	size_t len = 0;
 
-	while (len < NAME_MAX_LEN &&
-	       (is_digit(name[len]) || (name[len] >= 'a' && name[len] <= 'z') ||
-	           (name[len] >= 'A' && name[len] <= 'Z') || (len > 0 && name[len] == '-')))
+	while (len < NAME_MAX_LEN && (ascii_is_digit(name[len]) || ascii_is_letter(name[len]) ||
+	                                 (len > 0 && name[len] == '-')))
 		len++;
 	return fail(p, "unknown option --%.*s%s, the nearest is --%s", (int)len, name,
 	    name[len] == '\0' || name[len] == '=' ? "" : "...", nearest(p, name, len));

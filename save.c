@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "base64.h"
 #include "log.h"
 #include "output.h"
@@ -54,15 +55,10 @@ static const struct {
     {"text/markdown", "md"},
 };
 
-static char lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 /* Whether ${text} is the type ${mime}, whatever parameters stand behind it. */
 static bool is_type(const char *text, const char *mime)
 {
-	while (*mime != '\0' && lower(*text) == *mime) {
+	while (*mime != '\0' && ascii_lower(*text) == *mime) {
 		text++;
 		mime++;
 	}

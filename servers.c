@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "config.h"
 #include "headers.h"
 #include "log.h"
@@ -26,30 +27,10 @@ struct row {
 	char cells[COLUMNS][CELL_SIZE];
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool begins_with(const char *text, const char *start)
-{
-	while (*start != '\0' && lower(*text) == lower(*start))
-		text++, start++;
-	return *start == '\0';
-}
-
-static bool has_part(const char *text, const char *part)
-{
-	for (; *text != '\0'; text++)
-		if (begins_with(text, part))
-			return true;
-	return *part == '\0';
-}
-
 /* The next that is to be shown, ${server} itself or one behind it. */
 static const struct server *next_shown(const struct server *server, const char *pattern)
 {
-	while (server != NULL && pattern != NULL && !has_part(server->name, pattern))
+	while (server != NULL && pattern != NULL && !ascii_contains(server->name, pattern))
 		server = server->next;
 	return server;
 }

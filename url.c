@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ascii.h"
+
 struct span {
 	const char *at;
 	size_t len;
@@ -25,19 +27,9 @@ struct parts {
 static const char *const schemes[] = {
     "ws", "wss", "http", "https", "socks4", "socks4a", "socks5", "socks5h"};
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_alnum(char c)
 {
-	return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+	return ascii_is_digit(c) || ascii_is_letter(c);
 }
 
 /* Whether the span is ${word} (lower case) without regard to case. */
@@ -46,7 +38,7 @@ static bool span_is(struct span s, const char *word)
 	if (s.len != strlen(word))
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (lower(s.at[i]) != word[i])
+		if (ascii_lower(s.at[i]) != word[i])
 			return false;
 	return true;
 }
@@ -57,7 +49,7 @@ static size_t scheme_length(const char *text)
 
 	while (is_alnum(text[n]) || (n > 0 && text[n] != '\0' && strchr("+-.", text[n]) != NULL))
 		n++;
-	return is_digit(text[0]) ? 0 : n;
+	return ascii_is_digit(text[0]) ? 0 : n;
 }
 
 bool url_is(const char *text)
@@ -105,7 +97,7 @@ static bool is_port(struct span s)
 	if (s.len == 0 || s.len > 5)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_digit(s.at[i]))
+		if (!ascii_is_digit(s.at[i]))
 			return false;
 		number = number * 10 + (unsigned long)(s.at[i] - '0');
 	}
@@ -203,7 +195,7 @@ static bool begins_with(const char *s, char c)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	return *s == c || (*s == '%' && s[1] == hex[c >> 4] && lower(s[2]) == hex[c & 15]);
+	return *s == c || (*s == '%' && s[1] == hex[c >> 4] && ascii_lower(s[2]) == hex[c & 15]);
 }
 
 /* The length of a path up to its query or fragment, be their mark encoded or not. */
