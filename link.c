@@ -796,6 +796,8 @@ static enum reason_kind tls_kind(const char *error, enum reason_kind otherwise)
 		const char *part;
 		enum reason_kind kind;
 	} table[] = {
+	    /* What a server says whose connection was cut in the middle of our words. */
+	    {"alert decode error", REASON_TRUNCATED},
 	    {"alert certificate", REASON_CERTIFICATE},
 	    {"alert bad certificate", REASON_CERTIFICATE},
 	    {"alert unknown ca", REASON_CERTIFICATE},
@@ -1381,11 +1383,24 @@ static bool look_at_events(struct link *l, const struct pollfd *fds, size_t coun
 	return false;
 }
 
+/* Bytes that came are life, also those that we had no time to read before the clock was looked at. */
+static bool has_come(const struct link *l, const struct pollfd *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i].fd == l->fd && fds[i].revents & POLLIN)
+			return true;
+	}
+	return false;
+}
+
 void link_suspect(struct link *l, int64_t wait, int64_t now)
 {
-	if (l->state != LINK_OPEN)
+	/* While we do not read, an answer could not be heard. */
+	if (l->state != LINK_OPEN || l->keepalive.paused_since >= 0)
 		return;
 	l->suspect_until = now + wait;
+	/* What was due while nobody looked proves nothing: the wait decides. */
+	keepalive_begin(&l->keepalive, l->opt.ping_interval, l->opt.ping_timeout, now);
 	send_ping(l);
 }
 
@@ -1434,7 +1449,7 @@ void link_process(struct link *l, const struct pollfd *fds, size_t count, int64_
 	if (!is_up(l))
 		return;
 	bool ready = look_at_events(l, fds, count);
-	if (l->state == LINK_OPEN)
+	if (l->state == LINK_OPEN && !has_come(l, fds, count))
 		keep_alive(l, now);
 	if (!is_up(l))
 		return;
