@@ -259,10 +259,11 @@ static void take_field(
 
 static void take_status(struct report_answer *a, const char *line)
 {
-	const char *code = strchr(line, ' ');
+	const char *code;
 
 	*a = (struct report_answer){0};
 	COPY(a->status, line, strlen(line));
+	code = strchr(a->status, ' ');
 	a->code = code ? (int)strtol(code, NULL, 10) : 0;
 }
 

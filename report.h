@@ -43,8 +43,8 @@ enum report_field {
 
 /* An answer to our GET, or of a proxy to our CONNECT. */
 struct report_answer {
-	char status[128]; /* "HTTP/1.1 101 Switching Protocols" */
-	int code;
+	char status[128];                             /* "HTTP/1.1 101 Switching Protocols" */
+	int code;                                     /* as in status; 0 = none */
 	char fields[REPORT_FIELDS][REPORT_TEXT_SIZE]; /* "" = not there */
 };
 

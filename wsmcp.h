@@ -302,13 +302,16 @@ const char *wsmcp_protocol_version(const struct wsmcp *w);
 const char *wsmcp_server_result(const struct wsmcp *w);
 
 /*
- * What the last attempt to connect has found so far, for people who ask why it does not work: a JSON object
- *	{"url": "wss://...", "headers": ["Authorization"], "proxy": "http://...", "proxy_variable": "https_proxy",
- *	 "steps": [{"step": "dns", "ok": true, "ms": 1.2, "detail": "..."}, ...],
- *	 "failed": "tls", "error": "...", "cause": "...", "ping_ms": 0.3}
- * of which only "url", "headers" and "steps" are always there. Steps are setup, dns, tcp, proxy, tls, http and
- * subprotocol, as far as it came; "failed" may also be "link", one that was open and was lost. Without secrets. NULL before the first attempt, and if the option report is
- * not set, since it costs a little: a PING once connected, and sometimes a second TLS handshake after a failed one.
+ * What the last attempt to connect has found so far, for people who ask why it does not work:
+ *	{"url": "wss://...", "headers": ["Authorization"],
+ *	 "proxy": "http://...", "proxy_variable": "https_proxy",
+ *	 "steps": [{"step": "dns", "ok": true, "ms": 1.234, "detail": "..."}, ...],
+ *	 "failed": "tls", "error": "...", "cause": "...", "ping_ms": 0.345}
+ * of which only "url", "headers" and "steps" are always there. Steps are setup, dns, tcp, proxy,
+ * tls, http and subprotocol, as far as it came; "failed" may also be "link", one that was open and
+ * was lost. No secrets. NULL before the first attempt, and without the option report, which costs a
+ * little: a PING once connected, and sometimes a second TLS handshake after a failed one. Lives
+ * until the next call.
  */
 const char *wsmcp_report(struct wsmcp *w);
 

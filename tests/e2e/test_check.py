@@ -873,6 +873,29 @@ def test_foreign_text_is_escaped(check, server, refusing):
     assert got.status == 4 and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", got.out)
 
 
+def test_json_on_a_terminal(server, home):
+    """Escaped as JSON does it, so that it is still the same."""
+    name = "a\x1b[2Jb\u202ec\u009bd\x7f"
+    p = server(special={"initialize": {"result": {"protocolVersion": "2025-06-18", "capabilities": {},
+                                                  "serverInfo": {"name": name, "version": "1"}}}})
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([*RUNNER, BINARY, "check", "--json", p.url()], stdin=subprocess.DEVNULL, stdout=theirs,
+                               stderr=subprocess.PIPE, env=clean_environment(home, {"NO_COLOR": "1"}))
+    os.close(theirs)
+    out = b""
+    try:
+        while data := os.read(ours, 65536):
+            out += data
+    except OSError:
+        pass  # nobody has the terminal open any more
+    os.close(ours)
+    assert process.communicate()[1] == b"" and process.returncode == 0
+    text = out.decode()
+    assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", text)
+    steps = {step["step"]: step for step in json.loads(text)["steps"]}
+    assert steps["initialize"]["server"]["name"] == name
+
+
 @pytest.mark.prompt
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("where", ["handshake", "initialize", "header command"])

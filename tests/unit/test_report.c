@@ -334,6 +334,11 @@ static void odd_heads(void **state)
 	report_header(&r, longest, 600, 1);
 	assert_int_equal(strlen(r.answer.status), sizeof r.answer.status - 1);
 	report_header(&r, "", 0, 1);
+	memset(longest, '1', sizeof longest);
+	memcpy(longest, "HTTP/", 5);
+	memcpy(longest + 200, " 200 OK", 7);
+	report_header(&r, longest, 207, 1);
+	assert_int_equal(r.answer.code, 0);
 }
 
 /* --- certificates -------------------------------------------------------------------------- */
