@@ -10,6 +10,7 @@ Nothing here waits for a fixed time: everything waits for an event, up to a dead
 
 import asyncio
 import base64
+import contextlib
 import errno
 import hashlib
 import itertools
@@ -280,7 +281,8 @@ class Wire:
 
     def close_gently(self):
         """Ends our direction and waits for the end of the other, so that no RST overtakes what was sent."""
-        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the other side has reset the connection already
+            socket.socket.shutdown(self.sock, socket.SHUT_WR)
         end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
             select.select([self.sock], [], [], 0.5)
