@@ -10,7 +10,6 @@ import os
 import random
 import re
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -72,12 +71,15 @@ class Scales:
     def tare(self, b):
         self.first = self._weigh(b)
 
-    def assert_flat(self, b):
-        """Not a descriptor and hardly a byte more than before; returns how many bytes."""
+    def assert_flat(self, b, ids=1):
+        """Not a descriptor and hardly a byte more than before; returns how many bytes.
+
+        Of so many ids the bridge may remember since then that they were answered.
+        """
         now = self._weigh(b)
         assert now[0] == self.first[0]
         more = now[1] - self.first[1]
-        assert more < self.ALLOWED, "%d KB more" % (more / KB)
+        assert more < self.ALLOWED + 256 * ids, "%d KB more" % (more / KB)
         return more
 
 
@@ -104,11 +106,14 @@ def test_many_reconnects(link, bridge, scheme, scales, report):
     b = bridge("--retry-delay-max", "0.01", *extra, p.url(), reconnect=True)
     conn = initialize(b, p.open())
     rounds = ROUNDS.get((VARIANT, scheme), 50)
+    call = request("call", "tools/call")  # always the same: of answers that were given, ids are remembered
     for i in range(rounds):
-        b.send(request(i, "tools/call"))
-        conn.read_json()
+        seen = len(b.lines)
+        b.send(call)
+        assert conn.read_json() == call
         (conn.reset if i % 2 else conn.close)()
-        b.error(i, -31001)
+        b.wait_lines(seen + 1)
+        check_error(b.message(seen), -31001)
         conn = resume(p)
         if i == rounds // 5:
             works(b, conn)
@@ -289,13 +294,21 @@ class Worker:
         self.thread.join(DEADLINE)
 
 
+IDS = 100
+
+
 class Caller:
-    """A host that keeps up to 50 requests in flight and holds the answers against them."""
+    """A host that keeps up to 50 requests in flight and holds the answers against them.
+
+    It uses few ids, and each again as soon as it is answered.
+    """
 
     def __init__(self, b, worker, saboteur):
         self.b, self.worker, self.saboteur = b, worker, saboteur
         self.dice = random.Random(11)
-        self.sent, self.answers = {}, {}
+        self.ids = collections.deque(i if i % 2 else "id %d" % i for i in range(IDS))
+        self.open = {}  # id -> number of the request
+        self.sent, self.answers = [], {}
         b.send(INITIALIZE)
         b.answer("init")
         b.send(INITIALIZED)
@@ -308,50 +321,60 @@ class Caller:
         self.saboteur.active = True
         while len(self.sent) < wanted or self.worker.links <= losses:
             window = self.dice.randrange(1, 51)
-            while len(self.sent) - len(self.answers) < window:
+            while len(self.open) < window:
                 self._send()
             self._take(deadline)
         self.saboteur.active = False
-        while len(self.answers) < len(self.sent):
+        while self.open:
             self._take(deadline)
-        assert self.b.ask(request("end %d" % wanted, "tools/list", n=-2))["result"] == {"n": -2}
+        end = "end %d" % wanted
+        self.b.send(request(end, "tools/list", n=-2))
+        while end not in self.answers:
+            self._take(deadline)
+        assert self.answers[end]["result"] == {"n": -2}
 
     def _send(self):
-        n = len(self.sent)
+        n, ident = len(self.sent), self.ids.popleft()
+        self.open[ident] = n
         method = self.dice.choice(["tools/call", "tools/call", "tools/list", "prompts/get"])
-        self.sent[n] = request(n, method, n=n, data="x" * self.dice.choice([0, 10, 100, 200, 1500]))
-        self.b.send(self.sent[n])
+        message = request(ident, method, n=n, data="x" * self.dice.choice([0, 10, 100, 200, 1500]))
+        self.sent.append(message)
+        self.b.send(message)
 
     def _take(self, deadline):
         """The answers that are there; at least one line."""
         b = self.b
         with b.changed:
             assert b.changed.wait_for(lambda: len(b.lines) > self.seen or b.output_ended, 2 * DEADLINE), \
-                "no answer to %r" % sorted(set(self.sent) - set(self.answers))[:10]
+                "no answer to %r" % list(self.open)[:10]
         assert not b.output_ended and time.monotonic() < deadline, b.error_text()
         for line in b.lines[self.seen:]:
             self.seen += 1
             got = json.loads(line)
             if "method" in got:
                 assert got == notification("notifications/tools/list_changed")
-            elif not str(got["id"]).startswith("end"):
-                assert got["id"] not in self.answers, "answered twice: %r" % got
+            elif str(got["id"]).startswith("end"):
                 self.answers[got["id"]] = got
+            else:
+                assert got["id"] in self.open, "answered twice: %r" % got
+                self.answers[self.open.pop(got["id"])] = got
+                self.ids.append(got["id"])
 
     def check(self):
         """Right answers, honest errors; returns how many errors."""
         calls, errors = self.worker.calls, 0
         assert self.worker.faults == []
-        for n, got in self.answers.items():
+        for n, message in enumerate(self.sent):
+            got = self.answers[n]
             if "error" in got:
                 errors += 1
                 if check_error(got, -31001)["data"]["delivered"] == "no":
                     assert n not in calls, "a call that was not delivered ran"
             else:
-                assert got["result"] == self.sent[n]["params"]
-                assert self.sent[n]["method"] != "tools/call" or calls[n] == 1
+                assert got["result"] == message["params"]
+                assert message["method"] != "tools/call" or calls[n] == 1
         assert max(calls.values()) == 1, "a call was run twice"
-        assert self.answers.keys() == self.sent.keys() and errors < len(self.sent) * 0.9
+        assert errors < len(self.sent) * 0.9
         return errors
 
 
@@ -377,7 +400,7 @@ def test_chaos(link, bridge, cleanup, scheme, harm, scales, report):
     caller.run(wanted // 5, losses // 5)
     scales.tare(b)
     caller.run(wanted, losses)
-    more = scales.assert_flat(b)
+    more = scales.assert_flat(b, IDS)
     name = "chaos %s %s, " % (scheme, harm)
     report(name + "requests", len(caller.sent))
     report(name + "errors", caller.check())
