@@ -16,7 +16,7 @@
 
 struct completion {
 	size_t at; /* where in the line (bytes) the word begins that insert stands for */
-	/* The word as far as it is clear, quoted; with a blank if it is complete; NULL = unclear. */
+	/* The word as far as it is clear, quoted; a complete one with a blank; NULL = unclear. */
 	char *insert;
 	char **candidates;
 	size_t count;

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "log.h"
 #include "nearest.h"
+#include "screen.h"
 #include "show.h"
 #include "source.h"
 #include "tool.h"
@@ -21,6 +22,7 @@
 _Static_assert(SOURCE_ERROR_SIZE <= TOOL_ERROR_SIZE, "what one writes must fit in the other's");
 
 #define SUBSCRIPTIONS_MAX 1000
+#define HELP_COLUMN       24 /* where the texts begin */
 
 /* A resource whose updates are wanted. */
 struct subscription {
@@ -635,19 +637,30 @@ static enum wsmcp_status do_trace(struct task *t)
 	return WSMCP_OK;
 }
 
-static void put_help(struct output *out, const struct verb_row *row, size_t width)
+/* "  usage   what it does", wrapped; a long usage has a line of its own. */
+static void put_help(struct console *c, struct output *out, const struct verb_row *row)
 {
-	output_str(out, "  ");
+	const size_t len = strlen(row->usage);
+
+	output_spaces(out, 2);
 	output_str(out, row->usage);
-	output_spaces(out, strlen(row->usage) < width ? width - strlen(row->usage) : 0);
-	output_str(out, "  ");
-	output_str(out, row->help);
+	if (2 + len + 2 > HELP_COLUMN)
+		output_str(out, "\n");
+	else
+		output_spaces(out, HELP_COLUMN - 2 - len);
+	screen_wrap(out, row->help, strlen(row->help), 2 + len + 2 > HELP_COLUMN ? 0 : HELP_COLUMN,
+	    HELP_COLUMN, console_columns(c));
 	output_str(out, "\n");
 }
 
 static enum wsmcp_status do_help(struct task *t)
 {
-	struct output *out = console_result(t->p->console);
+	static const char *const hint =
+	    "Words with blanks stand in quotes. Tab completes, Ctrl-R searches earlier lines, "
+	    "Ctrl-C "
+	    "cancels a call, Ctrl-D leaves. A line that begins with a blank is not remembered.";
+	struct console *c = t->p->console;
+	struct output *out = console_result(c);
 	enum verb verb = VERB_COUNT;
 
 	if (t->words.count > 1) {
@@ -655,15 +668,13 @@ static enum wsmcp_status do_help(struct task *t)
 		if (verb == VERB_COUNT)
 			return fail(
 			    WSMCP_WRONG_USAGE, "there is no command \"%.100s\"", t->words.items[1]);
-		put_help(out, verb_row(verb), 0);
+		put_help(c, out, verb_row(verb));
 		return WSMCP_OK;
 	}
 	for (int i = 0; i < VERB_COUNT; i++)
-		put_help(out, verb_row((enum verb)i), 28);
-	output_str(out,
-	    "Words with blanks stand in quotes. Tab completes, Ctrl-R searches earlier lines, "
-	    "Ctrl-C cancels a call,\nCtrl-D leaves. A line that begins with a blank is not "
-	    "remembered.\n");
+		put_help(c, out, verb_row((enum verb)i));
+	screen_wrap(out, hint, strlen(hint), 0, 0, console_columns(c));
+	output_str(out, "\n");
 	return WSMCP_OK;
 }
 

@@ -390,6 +390,7 @@ static void serve_question(struct talk *t)
 	t->asking = ticket;
 	t->withdrawn = false;
 	if (t->editor != NULL) {
+		terminal_forget_keys(); /* they were meant for something else */
 		result = ask_person(t, params, error);
 	} else {
 		log_warning("the server asks for input, and there is nobody to ask: cancelled");
@@ -573,7 +574,7 @@ static void complete(void *context, const char *line, struct editor_completion *
 
 static void remember(struct talk *t, const char *line)
 {
-	if (!recall_keeps(line))
+	if (*line == '\0' || *line == ' ' || *line == '\t')
 		return;
 	editor_remember(t->editor, line);
 	if (t->recall == NULL || recall_add(t->recall, line) == 0 || errno == EAGAIN)

@@ -99,9 +99,14 @@ void terminal_restore(void)
 {
 	int saved = errno;
 
-	if (known)
-		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
+	if (known) /* now: output that a stopped terminal does not take must not stop us */
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &modes);
 	errno = saved;
+}
+
+void terminal_forget_keys(void)
+{
+	(void)tcflush(STDIN_FILENO, TCIFLUSH);
 }
 
 void terminal_stop(void)

@@ -35,6 +35,9 @@ unsigned terminal_take(void);
 /* Gives the terminal its modes back. Async-signal-safe; does nothing before terminal_begin. */
 void terminal_restore(void);
 
+/* Drops the keys that were pressed and not read yet. */
+void terminal_forget_keys(void);
+
 /*
  * Stops the program, as Ctrl-Z does; returns when it goes on. The modes are to be given back
  * before.

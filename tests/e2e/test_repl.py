@@ -267,7 +267,7 @@ def test_a_script_prints_results(run, server):
         ... and more, 7 in all
         ok
         {}
-          ping  ask whether the server answers
+          ping                  ask whether the server answers
         """)
     assert server.find("completion/complete")["params"] | {"_meta": 0} == {
         "ref": {"type": "ref/prompt", "name": "review"}, "argument": {"name": "style", "value": "py"},
@@ -344,6 +344,15 @@ def test_the_status_is_that_of_the_first_command_that_failed(run, lines, status,
     assert got == status
     assert err.startswith("wsmcp: error: ") and error in err.splitlines()[0]
     assert out.count("answered after") == lines.count("ping")  # others go on
+
+
+def test_help_has_80_columns(run):
+    status, out, err = run().finish("help")
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert re.findall(r"^  (\w+)", out, re.M) == [
+        "tools", "tool", "call", "resources", "read", "subscribe", "unsubscribe", "prompts", "prompt", "complete",
+        "log", "ping", "send", "trace", "help", "quit"]
 
 
 def test_each_command_waits_for_its_answer(run, server):
@@ -471,6 +480,7 @@ def test_no_reconnect_ends_it(run, server):
     repl.say("call work")
     server.find("tools/call")
     server.stop()
+    assert repl.process.wait(DEADLINE) == 4  # while its input is open
     status, out, err = repl.finish()
     assert (status, out) == (4, "")
     assert "lost the connection" in err
@@ -590,8 +600,20 @@ class Terminal:
         shown = re.sub(r"(answered|back) after \d+(\.\d+)? m?s", r"\1 after N s", shown)
         return re.sub(r"^==\d+==.*\n?", "", shown, flags=re.M)
 
-    def cursor(self):
-        return tuple(map(int, self.tmux("display-message", "-p", "#{cursor_x} #{cursor_y}").split()))
+    def wait_cursor(self, column, row):
+        end = time.monotonic() + DEADLINE
+        while self.tmux("display-message", "-p", "#{cursor_x} #{cursor_y}").split() != [str(column), str(row)]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def wait_pressed(self, count):
+        """Waits until so many keys wait for the program to read them."""
+        end = time.monotonic() + DEADLINE
+        tty = os.open(self.tmux("display-message", "-p", "#{pane_tty}").strip(), os.O_RDONLY | os.O_NOCTTY)
+        while struct.unpack("i", fcntl.ioctl(tty, termios.FIONREAD, b"    "))[0] != count:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.close(tty)
 
     def wait(self, good, what, *flags):
         end = time.monotonic() + DEADLINE
@@ -748,7 +770,7 @@ def test_what_is_pushed_stands_above_the_line_being_typed(terminal, server):
         demo> call echo message='a long line that goes on behind the
          edge
         """)
-    assert t.cursor() == (1, 5)
+    t.wait_cursor(1, 5)
     t.type("other ")
     server.notify("notifications/resources/updated", uri="test://one")
     server.notify("notifications/tools/list_changed")
@@ -975,7 +997,7 @@ def test_a_question_interrupts_a_line_and_gives_it_back(terminal, server):
     t = terminal()
     t.type("call echo message=half")
     t.keys("Left", "Left")
-    t.has("message=half")
+    t.wait_cursor(len("demo> call echo message=ha"), 2)
     ask(server, {"message": "Which?", "requestedSchema": {"properties": {"x": {"type": "boolean"}}}})
     t.has("answer:")
     t.enter("y")
@@ -1002,6 +1024,21 @@ def test_a_question_interrupts_a_line_and_gives_it_back(terminal, server):
     t.type("--")
     t.keys("Enter")
     t.has("demo> call echo message=ha--lf\nha--lf\ndemo>")
+
+
+@at_terminal
+def test_keys_pressed_before_a_question_do_not_answer_it(terminal, server):
+    t = terminal()
+    t.enter("call work")
+    server.find("tools/call")
+    t.enter("not an answer")
+    t.wait_pressed(14)
+    ask(server, {"message": "Who?", "requestedSchema": {"properties": {"x": {"type": "string"}}}})
+    t.has("answer:")
+    t.enter("me")
+    t.has("answer: me\n")
+    t.enter("accept")
+    assert server.find_answer(77)["result"] == {"action": "accept", "content": {"x": "me"}}
 
 
 @at_terminal
@@ -1128,15 +1165,21 @@ def settings(fd):
 class Pty:
     """A terminal without tmux, to look at its modes and take it away. Nothing reads what is not asked for."""
 
-    def __init__(self, home, *args, env=None):
+    def __init__(self, home, *args, env=None, nohup=False):
         self.master, self.slave = os.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = settings(self.slave)
         self.shown = b""
+
+        def before():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            if nohup:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
         self.process = subprocess.Popen(
             [*RUNNER, BINARY, "repl", *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             env=clean_environment(home, {"TERM": TERM, **(env or {})}), cwd=str(home), start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            preexec_fn=before)
 
     def wait(self, wanted):
         end = time.monotonic() + DEADLINE
@@ -1212,9 +1255,29 @@ def test_ctrl_backslash_quits(pty):
     assert settings(t.slave) == t.before
 
 
-@pytest.mark.parametrize("running", [False, True])
-def test_a_terminal_that_goes_away_ends_it(pty, server, running):
+@pytest.mark.prompt
+def test_a_signal_does_not_wait_for_a_terminal_that_takes_nothing(pty, server):
     t = pty()
+    t.wait(b"demo>")
+    server.peer.run(lambda: [server.notify("notifications/message", level="info", data="x" * 1000)
+                             for i in range(3000)])
+
+    def waiting():
+        return struct.unpack("i", fcntl.ioctl(t.master, termios.FIONREAD, b"    "))[0]
+
+    before = -1
+    while waiting() != before or not before:  # it is stuck when no more comes
+        before = waiting()
+        time.sleep(0.2)
+    t.process.send_signal(signal.SIGTERM)
+    assert t.process.wait(DEADLINE) == -signal.SIGTERM
+    assert settings(t.slave) == t.before
+
+
+@pytest.mark.parametrize("nohup", [False, True])
+@pytest.mark.parametrize("running", [False, True])
+def test_a_terminal_that_goes_away_ends_it(pty, server, running, nohup):
+    t = pty(nohup=nohup)
     t.wait(b"demo>")
     if running:
         t.type(b"call work\r")
@@ -1222,7 +1285,7 @@ def test_a_terminal_that_goes_away_ends_it(pty, server, running):
     os.close(t.master)
     os.close(t.slave)
     t.master = t.slave = None
-    assert t.process.wait(DEADLINE) in (0, -signal.SIGHUP)
+    assert t.process.wait(DEADLINE) in ((0,) if nohup else (0, -signal.SIGHUP))
 
 
 def test_ctrl_c_while_it_connects(home, cleanup, server):
@@ -1308,10 +1371,11 @@ def test_ctrl_z_and_fg(terminal, server):
 
 
 @at_terminal
-def test_wide_characters_and_broken_ones(terminal, server):
+def test_wide_characters(terminal, server):
     t = terminal(size=(30, 12), env={"LC_ALL": "C.UTF-8"})
-    t.type("call echo message=' 日本語日本語 grüße")
-    t.has("grüße")
+    # The third one does not fit in the line, and the last letter is the last of the next line.
+    t.type("call echo message='日本語" + "x" * 27 + "ü")
+    t.has("xxü")
     server.notify("notifications/message", level="info", data="日本")
     t.has("* log info: 日本")
     t.keys("'", "Enter")
@@ -1321,9 +1385,11 @@ def test_wide_characters_and_broken_ones(terminal, server):
         5-11-25; "help" lists the comm
         ands
         * log info: 日本
-        demo> call echo message=' 日本
-        語日本語 grüße'
-         日本語日本語 grüße
+        demo> call echo message='日本
+        語xxxxxxxxxxxxxxxxxxxxxxxxxxxü
+        '
+        日本語xxxxxxxxxxxxxxxxxxxxxxxx
+        xxxü
         demo>
         """)
 

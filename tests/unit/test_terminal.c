@@ -139,9 +139,28 @@ static void without_a_terminal_there_is_no_person(void **state)
 	(void)close(null);
 }
 
-/* A child stops as Ctrl-Z stops it, goes on when told to, and takes its next Ctrl-Z as an event again. */
+/* Whether SIGTSTP stops a process at all: not under valgrind, nor in an orphaned process group. */
+static bool stops_happen(void)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		(void)raise(SIGTSTP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	if (!WIFSTOPPED(status))
+		return false;
+	assert_int_equal(kill(child, SIGCONT), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return true;
+}
+
+/* A child stops, goes on when told to, and takes its next Ctrl-Z as an event again. */
 static void a_stop_is_one(void **state)
 {
+	const bool stops = stops_happen();
 	const pid_t child = fork();
 	int status;
 
@@ -155,10 +174,12 @@ static void a_stop_is_one(void **state)
 		(void)raise(SIGTSTP);
 		_exit(terminal_take() == TERMINAL_STOP ? 0 : 3);
 	}
-	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(WSTOPSIG(status), SIGTSTP);
-	assert_int_equal(kill(child, SIGCONT), 0);
+	if (stops) {
+		assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+		assert_true(WIFSTOPPED(status));
+		assert_int_equal(WSTOPSIG(status), SIGTSTP);
+		assert_int_equal(kill(child, SIGCONT), 0);
+	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 }
