@@ -9,8 +9,10 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "buf.h"
 #include "expand.h"
+#include "handshake.h"
 #include "headers.h"
 #include "log.h"
 #include "quote.h"
@@ -22,7 +24,6 @@
 #define SHOWN_MAX    (4 * URL_MAX)
 #define URL_VARIABLE "WSMCP_URL"
 #define BEARER       "Bearer "
-#define SECRET_OFFER "mcp.auth."
 
 /* For hosts that end a connection at a line of 10 MB. */
 #define LINE_LIMIT      ((uint64_t)9 << 20)
@@ -564,22 +565,21 @@ bool draft_url(struct draft *d, const char *text)
 	return done;
 }
 
-/* "http://user:password@host:3128", with a placeholder for the first two. */
+/* "http://user:password@host:3128", with a placeholder for the first two; a query means nothing to a proxy. */
 static bool add_proxy(struct draft *d, const char *text)
 {
 	const char *at = strrchr(text, '@');
 	/* What looks like a scheme and is none belongs to the user's name. */
 	size_t len = url_is(text) ? strcspn(text, ":") + strlen("://") : 0;
+	const char *host = at != NULL ? at : text + len;
 	struct buf b;
-	bool done = true;
+	bool done;
 
-	if (at == NULL)
-		return add_option(d, "proxy", text);
-	d->has_exposed = true;
+	d->has_exposed = d->has_exposed || at != NULL;
 	buf_init(&b, TEXT_MAX);
-	if (len > 0 && buf_append(&b, text, len) != BUF_OK)
-		done = no_memory(d);
-	done = done && put_placeholder(d, &b, "PROXY-USER:PASSWORD") && put(d, &b, at) &&
+	done = (buf_append(&b, text, len) == BUF_OK || no_memory(d)) &&
+	       (at == NULL || put_placeholder(d, &b, "PROXY-USER:PASSWORD")) &&
+	       (buf_append(&b, host, strcspn(host, "?#")) == BUF_OK || no_memory(d)) &&
 	       add_built_option(d, "proxy", &b);
 	buf_free(&b);
 	return done;
@@ -594,13 +594,13 @@ static bool add_subprotocol(struct draft *d, const char *list)
 	buf_init(&b, TEXT_MAX);
 	while (done && *(list += strspn(list, ", \t")) != '\0') {
 		size_t len = strcspn(list, ", \t");
-		bool secret = strncmp(list, SECRET_OFFER, strlen(SECRET_OFFER)) == 0;
+		bool secret = ascii_begins(list, HANDSHAKE_SECRET);
 
 		d->has_exposed = d->has_exposed || secret;
 		done = b.len == 0 || put(d, &b, ",");
 		if (done && secret)
-			done =
-			    put(d, &b, SECRET_OFFER) && put_placeholder(d, &b, "SUBPROTOCOL-TOKEN");
+			done = put(d, &b, HANDSHAKE_SECRET) &&
+			       put_placeholder(d, &b, "SUBPROTOCOL-TOKEN");
 		else if (done)
 			done = buf_append(&b, list, len) == BUF_OK || no_memory(d);
 		list += len;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ascii.h"
+
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, section 1.3 */
 
 /* --- SHA-1 (RFC 3174) ------------------------------------------------------------------------ */
@@ -239,6 +241,11 @@ const char *handshake_text(enum handshake_verdict verdict)
 	};
 
 	return texts[verdict];
+}
+
+bool handshake_offer_is_secret(const char *list)
+{
+	return ascii_contains(list, HANDSHAKE_SECRET);
 }
 
 bool handshake_offer_valid(const char *list)

@@ -17,6 +17,12 @@ void handshake_key(char out[HANDSHAKE_KEY_SIZE], const unsigned char random[16])
 /* The Sec-WebSocket-Accept that answers ${key} (base64 of the SHA-1 of key and GUID). */
 void handshake_accept(char out[HANDSHAKE_ACCEPT_SIZE], const char *key);
 
+/* A subprotocol that begins with this, in letters of either case, has a token behind it. */
+#define HANDSHAKE_SECRET "mcp.auth."
+
+/* Whether such a one is in the list. */
+bool handshake_offer_is_secret(const char *list);
+
 /* Whether ${list} is a comma-separated list of subprotocols: tokens (RFC 9110), none empty. */
 bool handshake_offer_valid(const char *list);
 

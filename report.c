@@ -5,12 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ascii.h"
+#include "handshake.h"
 #include "url.h"
 
 #define LINE_MAX_LEN                                                                               \
 	4096 /* bytes of a line that is looked at: no part of a longer one, which could be half a  \
 	        secret */
-#define AUTH_PREFIX "mcp.auth."
 
 /* --- bounded texts ------------------------------------------------------ */
 
@@ -59,8 +60,8 @@ static void add_subprotocols(char *out, size_t size, const char *list, size_t le
 			list++;
 		while (list + n < end && !strchr(", \t", list[n]))
 			n++;
-		if (n >= sizeof AUTH_PREFIX && has_prefix(list, AUTH_PREFIX))
-			add(out, size, ", ", AUTH_PREFIX "*", sizeof AUTH_PREFIX);
+		if (n >= sizeof HANDSHAKE_SECRET && ascii_begins(list, HANDSHAKE_SECRET))
+			add(out, size, ", ", HANDSHAKE_SECRET "*", sizeof HANDSHAKE_SECRET);
 		else if (n > 0)
 			add(out, size, ", ", list, n);
 		list += n;
@@ -85,7 +86,8 @@ void report_begin(struct report *r, const char *url, const char *offered, int64_
 	}
 	if (offered) {
 		add_subprotocols(r->offered, sizeof r->offered, offered, strlen(offered));
-		r->has_credentials = r->has_credentials || strstr(offered, AUTH_PREFIX) != NULL;
+		r->has_credentials =
+		    r->has_credentials || strstr(offered, HANDSHAKE_SECRET) != NULL;
 	}
 }
 

@@ -1,12 +1,14 @@
 #include "target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -69,21 +71,37 @@ static void outcome_free(struct outcome *o)
 
 /* --- files ------------------------------------------------------------- */
 
+/* A pipe or device might block us, or never end. errno is 0 if it is one. */
+static FILE *open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat file;
+	FILE *f = NULL;
+
+	if (fd < 0)
+		return NULL;
+	errno = 0;
+	if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
+		f = fdopen(fd, "r");
+	if (!f)
+		close(fd);
+	return f;
+}
+
 /* Returns whether the file can be read and has a PEM block in it; errno is 0 if only that is missing. */
 static bool file_is_pem(const char *path)
 {
 	char line[256];
-	size_t size = 0;
 	bool found = false;
-	FILE *f = fopen(path, "re");
+	FILE *f = open_regular(path);
 
 	if (!f)
 		return false;
 	errno = 0;
-	while (!found && size < PEM_MAX && fgets(line, sizeof line, f)) {
-		size += strlen(line);
+	/* Counted as full lines: of NUL bytes fgets tells no length. */
+	for (size_t size = 0; !found && size < PEM_MAX && fgets(line, sizeof line, f);
+	     size += sizeof line)
 		found = strncmp(line, "-----BEGIN ", 11) == 0;
-	}
 	int error = errno;
 	(void)fclose(f);
 	errno = error;
@@ -345,7 +363,7 @@ static void warn_of_exposed_secrets(const struct outcome *o)
 		return;
 	bool secret = o->attempt.headers.count > 0 || o->attempt.header_command ||
 	              url.has_userinfo || url.has_query ||
-	              (link->subprotocol && strstr(link->subprotocol, "mcp.auth."));
+	              (link->subprotocol && handshake_offer_is_secret(link->subprotocol));
 	if (!secret)
 		return;
 	if (url.tls && link->insecure)

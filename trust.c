@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "handshake.h"
 #include "quote.h"
 
 #define REASON_SIZE    (QUOTE_NAME_SIZE + 160)
@@ -34,7 +35,7 @@ static bool check_options(const struct wsmcp_options *options, char *reason)
 	    {options->cert != NULL, "it gets no --cert"},
 	    {options->key != NULL, "it gets no --key"},
 	    {options->proxy != NULL, "it is not connected to through a --proxy"},
-	    {options->subprotocol != NULL && strstr(options->subprotocol, "mcp.auth.") != NULL,
+	    {options->subprotocol != NULL && handshake_offer_is_secret(options->subprotocol),
 	        "it gets no \"mcp.auth.\" of --subprotocol"},
 	};
 

@@ -247,6 +247,8 @@ def test_inputs_of_vscode(make):
     ("http://u:hunter2://@p", "http://<PROXY-USER:PASSWORD>@p"),
     ("u:hunter2://@p", "<PROXY-USER:PASSWORD>@p"),
     ("p:3128", "p:3128"),
+    ("http://p:1/?q=hunter2", "http://p:1/"),
+    ("http://u:hunter2@p/?q=hunter2#x", "http://<PROXY-USER:PASSWORD>@p/"),
 ])
 @pytest.mark.parametrize("host", ["claude-desktop", "cursor"])
 def test_proxy(make, host, given, carried):

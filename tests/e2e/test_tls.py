@@ -1,5 +1,6 @@
 """wss: certificates, ours and theirs."""
 
+import os
 import ssl
 
 import pytest
@@ -90,7 +91,7 @@ def test_client_certificate_not_accepted(peer, bridge, authority, version, whose
 
 
 @pytest.mark.parametrize("option", ["--cacert", "--cert", "--key"])
-@pytest.mark.parametrize("problem", ["missing", "a directory", "not PEM"])
+@pytest.mark.parametrize("problem", ["missing", "a directory", "not PEM", "a pipe", "endless"])
 def test_unreadable_file(peer, bridge, authority, server_tls, tmp_path, option, problem):
     """Exit 3 before anything is sent, and the file is named."""
     path = tmp_path / "the-file.pem"
@@ -98,6 +99,10 @@ def test_unreadable_file(peer, bridge, authority, server_tls, tmp_path, option, 
         path.mkdir()
     elif problem == "not PEM":
         path.write_text("this is no certificate\n")
+    elif problem == "a pipe":
+        os.mkfifo(path)
+    elif problem == "endless":
+        path.symlink_to("/dev/zero")
     args = {"--cacert": authority.ca, "--cert": authority.client[0], "--key": authority.client[1]}
     args[option] = str(path)
     p = peer(tls=server_tls)

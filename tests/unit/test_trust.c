@@ -94,6 +94,7 @@ static void what_the_user_has_for_others_is_refused(void **state)
 	    {{.key = "SECRET"}, "--key"},
 	    {{.proxy = "http://SECRET@proxy"}, "--proxy"},
 	    {{.subprotocol = "mcp, mcp.auth.SECRET"}, "--subprotocol"},
+	    {{.subprotocol = "MCP.Auth.SECRET"}, "--subprotocol"},
 	};
 
 	(void)state;
