@@ -191,10 +191,11 @@ static int look_up(char *error, struct value tool, const char *name, struct valu
 static int check_required(char *error, struct value tool, struct value object)
 {
 	struct tool_sentence s = {.text = error};
-	struct value required;
+	struct value all = value_member(value_member(tool, "inputSchema"), "required"), required;
+	bool room = true;
 	size_t at = 0;
 
-	while (schema_next_required(value_member(tool, "inputSchema"), &at, &required)) {
+	while (room && value_next(all, &at, &required)) {
 		size_t len = 0;
 		char *name = value_string(required, &len);
 
@@ -203,8 +204,7 @@ static int check_required(char *error, struct value tool, struct value object)
 
 			if (s.len == 0)
 				say_tool(&s, "missing for ", tool);
-			(void)tool_say(&s, between);
-			(void)tool_quote(&s, name, len);
+			room = tool_say(&s, between) && tool_quote(&s, name, len);
 		}
 		free(name);
 	}

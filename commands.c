@@ -12,6 +12,7 @@
 #include "log.h"
 #include "object.h"
 #include "output.h"
+#include "pretty.h"
 #include "run.h"
 #include "save.h"
 #include "screen.h"
@@ -35,6 +36,18 @@ static int fail(struct run *r, int status)
 	return run_fail(r, status, VALUE_NOTHING, VALUE_NOTHING);
 }
 
+/* Prints JSON and a newline: as it came; to a terminal nothing that it may obey. */
+static void print_unchanged(struct run *r, struct value v)
+{
+	unsigned style = PRETTY_SAFE | (screen_colours(STDOUT_FILENO) ? PRETTY_COLOUR : 0);
+
+	if (isatty(STDOUT_FILENO))
+		pretty_put(&r->out, v, style);
+	else
+		value_put(&r->out, v);
+	output_str(&r->out, "\n");
+}
+
 /* --- tools ------------------------------------------------------------- */
 
 static void print_tools(struct run *r, struct value tools)
@@ -54,8 +67,7 @@ static int run_tools(struct run *r)
 	if (status != WSMCP_OK)
 		return run_fail_of_client(r, status);
 	if (r->o->json) {
-		output_str(&r->out, r->tools);
-		output_str(&r->out, "\n");
+		print_unchanged(r, value_of(r->tools));
 	} else {
 		print_tools(r, value_of(r->tools));
 	}
@@ -302,16 +314,17 @@ static void free_changes(struct changes *changes)
 /* Goes through what the tool gave that is no text: saves it, mentions it, notes what changes. */
 static int take_items(struct call *c, struct value result, struct changes *changes)
 {
+	struct value content = value_member(result, "content");
 	struct content_item item;
 	size_t at = 0, count = 0;
 
-	while (content_next(result, &at, &item))
+	while (content_next(content, &at, &item))
 		count += item.base64.len > 0;
 	changes->count = 0;
 	changes->items = calloc(count + 1, sizeof *changes->items);
 	if (changes->items == NULL)
 		return WSMCP_NO_MEMORY;
-	for (at = 0; content_next(result, &at, &item);) {
+	for (at = 0; content_next(content, &at, &item);) {
 		char *with = item.base64.len > 0 ? replace_item(c, &item) : NULL;
 
 		if (with != NULL)
@@ -367,10 +380,11 @@ static void print_data(struct call *c, struct value result, const struct changes
 
 static void print_texts(struct run *r, struct value result)
 {
+	struct value content = value_member(result, "content");
 	struct content_item item;
 	size_t at = 0, len = 0;
 
-	while (content_next(result, &at, &item)) {
+	while (content_next(content, &at, &item)) {
 		char *text = value_string(item.text, &len);
 
 		if (text == NULL)
@@ -382,6 +396,27 @@ static void print_texts(struct run *r, struct value result)
 		output_str(&r->out, "\n");
 		free(text);
 	}
+}
+
+static void print_raw(struct run *r, struct value result, const struct changes *changes)
+{
+	struct output out;
+	struct buf b;
+
+	if (!isatty(STDOUT_FILENO)) {
+		content_put(&r->out, result, changes->items, changes->count);
+		output_str(&r->out, "\n");
+		return;
+	}
+	/* What is changed must be whole before it can be made safe. */
+	buf_init(&b, RUN_MAX);
+	output_to_buf(&out, &b);
+	content_put(&out, result, changes->items, changes->count);
+	if (output_end(&out) == 0)
+		print_unchanged(r, (struct value){(const char *)b.data, b.len});
+	else
+		log_error("out of memory");
+	buf_free(&b);
 }
 
 static int print_result(struct call *c)
@@ -397,8 +432,7 @@ static int print_result(struct call *c)
 	if (r->o->text) {
 		print_texts(r, result);
 	} else if (r->o->raw) {
-		content_put(&r->out, result, changes.items, changes.count);
-		output_str(&r->out, "\n");
+		print_raw(r, result, &changes);
 	} else {
 		print_data(c, result, &changes);
 	}
@@ -428,8 +462,7 @@ static int print_tool_error(struct call *c)
 	int status;
 
 	if (c->run.o->raw) {
-		value_put(&c->run.out, result);
-		output_str(&c->run.out, "\n");
+		print_unchanged(&c->run, result);
 		return WSMCP_TOOL_ERROR;
 	}
 	buf_init(&b, RUN_MAX);

@@ -45,13 +45,13 @@ static struct value find_string(struct value object, const char *key, struct val
 	return VALUE_NOTHING;
 }
 
-bool content_next(struct value result, size_t *at, struct content_item *out)
+bool content_next(struct value content, size_t *at, struct content_item *out)
 {
 	struct value item, found;
 
 	*out = (struct content_item){
 	    CONTENT_OTHER, VALUE_NOTHING, VALUE_NOTHING, VALUE_NOTHING, VALUE_NOTHING};
-	if (!value_next(value_member(result, "content"), at, &item))
+	if (!value_next(content, at, &item))
 		return false;
 	enum content_kind kind = kind_of(item);
 	if (kind == CONTENT_OTHER)
@@ -88,25 +88,27 @@ size_t content_size(const struct content_item *item)
 struct value content_data(struct value result)
 {
 	struct value structured = value_member(result, "structuredContent");
+	struct value content = value_member(result, "content");
 	struct content_item first, second;
 	size_t at = 0;
 
 	if (structured.len > 0 && value_type(structured) != VALUE_NULL)
 		return structured;
-	if (!content_next(result, &at, &first))
+	if (!content_next(content, &at, &first))
 		return value_of("null");
-	if (first.kind == CONTENT_TEXT && !content_next(result, &at, &second))
+	if (first.kind == CONTENT_TEXT && !content_next(content, &at, &second))
 		return first.text;
-	return value_member(result, "content");
+	return content;
 }
 
 bool content_put_texts(struct output *out, struct value result)
 {
+	struct value content = value_member(result, "content");
 	struct content_item item;
 	bool any = false;
 	size_t at = 0;
 
-	while (content_next(result, &at, &item)) {
+	while (content_next(content, &at, &item)) {
 		if (item.kind != CONTENT_TEXT)
 			continue;
 		output_str(out, any ? "\\n" : "\"");

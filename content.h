@@ -22,10 +22,11 @@ struct content_item {
 };
 
 /*
- * The next item of the "content" of ${result}. ${*at} is 0 before the first call. False after the
- * last one. An item that lacks what its kind must have is CONTENT_OTHER.
+ * The next item of ${content}, the array that a result has under that key. ${*at} is 0 before the
+ * first call. False after the last one. An item that lacks what its kind must have is
+ * CONTENT_OTHER.
  */
-bool content_next(struct value result, size_t *at, struct content_item *out);
+bool content_next(struct value content, size_t *at, struct content_item *out);
 
 /* How a kind is called: "image". Static. */
 const char *content_kind_name(enum content_kind kind);

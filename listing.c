@@ -56,7 +56,8 @@ static size_t name_columns(struct value root)
 }
 
 /* "string, required", "integer, default 10" */
-static void describe(char *out, size_t size, struct value root, const struct schema_property *p)
+static void describe(
+    char *out, size_t size, struct value root, const struct schema_property *p, bool required)
 {
 	struct value preset = value_member(p->schema, "default");
 	char shown[64] = "";
@@ -66,12 +67,12 @@ static void describe(char *out, size_t size, struct value root, const struct sch
 	len = strlen(out);
 	if (preset.len > 0 && value_type(preset) >= VALUE_STRING)
 		log_escape(shown, sizeof shown, preset.text, preset.len);
-	(void)snprintf(out + len, size - len, "%s%s%s", p->required ? ", required" : "",
+	(void)snprintf(out + len, size - len, "%s%s%s", required ? ", required" : "",
 	    *shown != '\0' ? ", default " : "", shown);
 }
 
-static void put_parameter(
-    const struct page *p, struct value root, const struct schema_property *property, size_t names)
+static void put_parameter(const struct page *p, struct value root,
+    const struct schema_property *property, bool required, size_t names)
 {
 	const size_t column = PARAMETER + names + 2;
 	const size_t width = width_of(property->name);
@@ -80,7 +81,7 @@ static void put_parameter(
 	output_spaces(p->out, PARAMETER);
 	put_wrapped(p, property->name, PARAMETER, PARAMETER);
 	output_spaces(p->out, width < names ? names - width + 2 : 2);
-	describe(types, sizeof types, root, property);
+	describe(types, sizeof types, root, property, required);
 	screen_wrap(p->out, types, strlen(types), width < names ? column : PARAMETER + width + 2,
 	    column, p->columns);
 	output_str(p->out, "\n");
@@ -90,6 +91,15 @@ static void put_parameter(
 	}
 }
 
+static bool is_in(const struct schema_names *names, struct value name)
+{
+	char *text = value_string(name, NULL);
+	bool found = text != NULL && schema_names_have(names, text);
+
+	free(text);
+	return found;
+}
+
 void listing_put_tool(struct output *out, struct value tool, size_t columns, bool bold)
 {
 	struct page p = {.out = out};
@@ -97,6 +107,7 @@ void listing_put_tool(struct output *out, struct value tool, size_t columns, boo
 	struct value root = value_member(tool, "inputSchema");
 	const size_t names = name_columns(root);
 	struct schema_property property;
+	struct schema_names required;
 	size_t at = 0;
 
 	p.columns = columns < NARROWEST ? NARROWEST : columns > WIDEST ? WIDEST : columns;
@@ -107,8 +118,10 @@ void listing_put_tool(struct output *out, struct value tool, size_t columns, boo
 		put_wrapped(&p, description, 0, INDENT);
 		output_str(out, "\n");
 	}
+	schema_names_read(&required, root);
 	while (schema_next_property(root, &at, &property))
-		put_parameter(&p, root, &property, names);
+		put_parameter(&p, root, &property, is_in(&required, property.name), names);
+	schema_names_free(&required);
 }
 
 size_t listing_put_tools(struct output *out, struct value tools, size_t columns, bool bold)

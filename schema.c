@@ -334,30 +334,67 @@ char *schema_describe(char *out, size_t size, struct value root, struct value sc
 
 /* --- objects ----------------------------------------------------------- */
 
-bool schema_next_required(struct value root, size_t *at, struct value *name)
+static int compare_names(const void *a, const void *b)
 {
-	return value_next(value_member(root, "required"), at, name);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool is_required(struct value root, struct value name)
+void schema_names_read(struct schema_names *names, struct value root)
 {
-	struct value required;
+	struct value list = value_member(root, "required"), item;
 	size_t at = 0;
 
-	while (schema_next_required(root, &at, &required))
-		if (value_type(required) == VALUE_STRING && value_equal(required, name))
-			return true;
-	return false;
+	*names = (struct schema_names){0};
+	while (value_next(list, &at, &item)) {
+		char *name = value_string(item, NULL);
+
+		if (name == NULL)
+			continue;
+		/* Grows by doubling at every power of two. */
+		if ((names->count & (names->count - 1)) == 0) {
+			size_t room = names->count > 0 ? 2 * names->count : 1;
+			char **more = realloc(names->items, room * sizeof *more);
+
+			if (more == NULL) {
+				free(name);
+				break;
+			}
+			names->items = more;
+		}
+		names->items[names->count++] = name;
+	}
+	if (names->count > 0)
+		qsort(names->items, names->count, sizeof *names->items, compare_names);
+}
+
+bool schema_names_have(const struct schema_names *names, const char *name)
+{
+	return names->count > 0 && bsearch(&name, names->items, names->count, sizeof *names->items,
+	                               compare_names) != NULL;
+}
+
+void schema_names_free(struct schema_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->items[i]);
+	free(names->items);
+	*names = (struct schema_names){0};
 }
 
 bool schema_next_property(struct value root, size_t *at, struct schema_property *out)
 {
-	if (!value_next_member(value_member(root, "properties"), at, &out->name, &out->schema))
+	struct value properties = root;
+	size_t next = *at;
+
+	/* From the second on, what follows in ${root} is the rest of the properties. */
+	if (*at == 0)
+		properties = value_member(root, "properties");
+	if (!value_next_member(properties, &next, &out->name, &out->schema))
 		return false;
+	*at = next + (size_t)(properties.text - root.text);
 	out->description = value_member(out->schema, "description");
 	if (value_type(out->description) != VALUE_STRING)
 		out->description = VALUE_NOTHING;
-	out->required = is_required(root, out->name);
 	return true;
 }
 

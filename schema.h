@@ -43,17 +43,24 @@ char *schema_describe(char *out, size_t size, struct value root, struct value sc
 
 struct schema_property {
 	struct value name, schema, description; /* raw strings; the description may be nothing */
-	bool required;
 };
 
 /*
- * The next property of an object's schema. ${*at} is 0 before the first call. False after the
- * last one.
+ * The next property of an object's schema. ${*at} is 0 before the first call, then a place in
+ * ${root}. False after the last one.
  */
 bool schema_next_property(struct value root, size_t *at, struct schema_property *out);
 
-/* The next name in "required", likewise. */
-bool schema_next_required(struct value root, size_t *at, struct value *name);
+/* What a schema requires, sorted: to look for each of many properties. */
+struct schema_names {
+	char **items;
+	size_t count;
+};
+
+/* Reads "required"; without memory some are missing. To be freed. */
+void schema_names_read(struct schema_names *names, struct value root);
+bool schema_names_have(const struct schema_names *names, const char *name);
+void schema_names_free(struct schema_names *names);
 
 /*
  * What holds for the member ${name} of an object: its property, else "additionalProperties".

@@ -217,7 +217,7 @@ void show_call(struct console *c, struct value result)
 
 	if (has_data)
 		show_json(c, structured);
-	while (content_next(result, &at, &what) && value_next(content, &raw_at, &item))
+	while (content_next(content, &at, &what) && value_next(content, &raw_at, &item))
 		put_item(c, item, &what, has_data);
 	if (!has_data && at == 0)
 		output_str(console_result(c), "(no content)\n");
@@ -261,9 +261,9 @@ static void put_message(struct console *c, struct value message)
 	output_str(console_result(c), ":\n");
 	buf_init(&text, SIZE_MAX / 2);
 	output_to_buf(&out, &text);
-	output_str(&out, "{\"content\":[");
+	output_str(&out, "[");
 	value_put(&out, content);
-	output_str(&out, "]}");
+	output_str(&out, "]");
 	if (output_end(&out) == 0 &&
 	    content_next((struct value){(const char *)text.data, text.len}, &at, &what))
 		put_item(c, content, &what, false);

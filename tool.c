@@ -78,10 +78,16 @@ static void free_names(struct names *n)
 	free(n->items);
 }
 
+/* Whose parameters are said. */
+struct context {
+	struct value root, properties;
+	struct schema_names required;
+};
+
 /* Adds all names, the nearest first, as ${say} says each; stops when there is no more room. */
 static void say_names(struct tool_sentence *s, struct names *n, const char *wanted,
-    bool (*say)(struct tool_sentence *s, const char *name, struct value context),
-    struct value context)
+    bool (*say)(struct tool_sentence *s, const char *name, const struct context *context),
+    const struct context *context)
 {
 	if (wanted != NULL)
 		nearest_sort(n->items, n->count, wanted);
@@ -90,7 +96,7 @@ static void say_names(struct tool_sentence *s, struct names *n, const char *want
 			break;
 }
 
-static bool say_tool(struct tool_sentence *s, const char *name, struct value context)
+static bool say_tool(struct tool_sentence *s, const char *name, const struct context *context)
 {
 	(void)context;
 	return tool_quote(s, name, strlen(name));
@@ -108,34 +114,34 @@ void tool_unknown(struct value tools, const char *name, char *error)
 	(void)tool_say(&s, "the server has no tool ");
 	(void)tool_quote(&s, name, strlen(name));
 	(void)tool_say(&s, names.count > 0 ? "; it has " : "; it has none");
-	say_names(&s, &names, name, say_tool, tools);
+	say_names(&s, &names, name, say_tool, NULL);
 	free_names(&names);
 }
 
-static bool say_parameter(struct tool_sentence *s, const char *name, struct value root)
+static bool say_parameter(struct tool_sentence *s, const char *name, const struct context *context)
 {
-	struct schema_property property;
+	struct value schema = value_member(context->properties, name);
 	char types[QUOTED_MAX];
-	size_t at = 0;
 
-	while (schema_next_property(root, &at, &property))
-		if (value_is(property.name, name))
-			break;
-	schema_describe(types, sizeof types, root, property.schema);
+	schema_describe(types, sizeof types, context->root, schema);
 	return tool_quote(s, name, strlen(name)) && tool_say(s, " (") && tool_say(s, types) &&
-	       tool_say(s, property.required ? ", required)" : ")");
+	       tool_say(s, schema_names_have(&context->required, name) ? ", required)" : ")");
 }
 
 void tool_say_parameters(struct tool_sentence *s, struct value tool, const char *wanted)
 {
-	struct value root = value_member(tool, "inputSchema");
+	struct context context = {.root = value_member(tool, "inputSchema")};
 	struct schema_property property;
 	struct names names = {0};
 	size_t at = 0;
 
-	while (schema_next_property(root, &at, &property) && add_name(&names, property.name))
+	context.properties = value_member(context.root, "properties");
+	schema_names_read(&context.required, context.root);
+	while (
+	    schema_next_property(context.root, &at, &property) && add_name(&names, property.name))
 		;
 	(void)tool_say(s, names.count > 0 ? "; its parameters: " : "; it has no parameters");
-	say_names(s, &names, wanted, say_parameter, root);
+	say_names(s, &names, wanted, say_parameter, &context);
+	schema_names_free(&context.required);
 	free_names(&names);
 }

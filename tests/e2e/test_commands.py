@@ -893,6 +893,33 @@ def test_json_is_pretty_on_a_terminal(start, terminal, serve):
     assert seen.count("\n") == 1 and '"data":{"a":[1,"' in seen
 
 
+@pytest.mark.parametrize("error", [False, True])
+def test_what_is_printed_as_it_came_is_safe_on_a_terminal(run, start, terminal, serve, error):
+    bad = "\u009b2J\x7f\u202e"
+    tool = {"name": "any", "description": bad, "inputSchema": {"type": "object"}}
+    result = json.dumps(text(bad, isError=error), ensure_ascii=False).encode()
+    server = serve({"any": result, "tools/list": json.dumps({"tools": [tool]}, ensure_ascii=False).encode()},
+                   connections=4)
+    for words, value in [(["call", "--raw", server.url, "any"], json.loads(result)),
+                         (["tools", "--json", server.url], [tool])]:
+        status, seen = on_terminal(start, terminal, *words, NO_COLOR="1")
+        assert status == (error and words[0] == "call") and json.loads(seen) == value
+        assert "\\u009b2J\\u007f\\u202e" in seen and not set(bad) - set("2J") & set(seen)
+        assert bad.encode() in run(*words).out
+
+
+def test_very_many_items_and_parameters(run, serve):
+    names = ["p%d" % i for i in range(20000)]
+    schema = {"type": "object", "properties": {n: {"type": "string"} for n in names}, "required": names[::-1]}
+    server = serve({"any": text(*["a"] * 100000)}, connections=3,
+                   tools=[ANY, {"name": "wide", "inputSchema": schema}])
+    got = run("tools", server.url)
+    assert got.status == 0 and got.out.count(b"string, required\n") == len(names)
+    assert "missing" in run("call", server.url, "wide", "p1=x").failure(1, "ToolError")
+    got = run("call", "--text", server.url, "any")
+    assert got.status == 0 and got.out == b"a\n" * 100000
+
+
 def test_a_failure_on_a_terminal(start, terminal):
     status, seen = on_terminal(start, terminal, "call", "ws://127.0.0.1:%d/" % reserve(), "any", NO_COLOR="1")
     assert status == 4 and json.loads(seen)["error_type"] == "ConnectionError"

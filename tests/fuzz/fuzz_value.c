@@ -81,11 +81,11 @@ static void take_content(struct value v)
 	static char with[] = "\"saved\":1";
 	struct content_change changes[8];
 	struct content_item item;
-	struct value data = content_data(v);
+	struct value content = value_member(v, "content"), data = content_data(v);
 	struct made m;
 	size_t at = 0, count = 0;
 
-	while (content_next(v, &at, &item)) {
+	while (content_next(content, &at, &item)) {
 		REQUIRE(content_size(&item) <= item.base64.len);
 		if (item.base64.len > 0 && count < sizeof changes / sizeof *changes)
 			changes[count++] = (struct content_change){item.member, with};

@@ -51,7 +51,7 @@ static void items(void **state)
 		char result[400];
 		size_t at = 0;
 
-		(void)snprintf(result, sizeof result, "{\"content\":[ %s ,1]}", cases[i].item);
+		(void)snprintf(result, sizeof result, "[ %s ,1]", cases[i].item);
 		assert_true(content_next(value_of(result), &at, &item));
 		assert_int_equal(item.kind, cases[i].kind);
 		assert_value(item.text, cases[i].text);
@@ -62,6 +62,31 @@ static void items(void **state)
 		assert_true(content_next(value_of(result), &at, &item));
 		assert_false(content_next(value_of(result), &at, &item));
 	}
+}
+
+static void many_items(void **state)
+{
+	enum { MANY = 100000 };
+	struct output out;
+	struct buf b, texts;
+	struct value result;
+
+	(void)state;
+	buf_init(&b, SIZE_MAX / 2);
+	output_to_buf(&out, &b);
+	output_str(&out, "{\"content\":[");
+	for (int i = 0; i < MANY; i++)
+		output_str(&out, "{\"type\":\"text\",\"text\":\"a\"},");
+	output_str(&out, "1]}");
+	assert_int_equal(output_end(&out), 0);
+	result = (struct value){(const char *)b.data, b.len};
+	buf_init(&texts, SIZE_MAX / 2);
+	output_to_buf(&out, &texts);
+	assert_true(content_put_texts(&out, result));
+	assert_int_equal(output_end(&out), 0);
+	assert_int_equal(texts.len, 3 * MANY); /* quotes, and "\\n" between two */
+	buf_free(&texts);
+	buf_free(&b);
 }
 
 static void sizes(void **state)
@@ -177,6 +202,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(items),
+	    cmocka_unit_test(many_items),
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(what_a_result_comes_to),
 	    cmocka_unit_test(texts_are_put_together),

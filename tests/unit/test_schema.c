@@ -200,25 +200,68 @@ static void properties(void **state)
 	    value_of("{\"type\":\"object\",\"properties\":{\"a\":{\"description\":\"A.\"},"
 	             "\"b.c\":true,\"d\":{\"description\":1}},\"required\":[\"b.c\",7,\"e\"]}");
 	struct schema_property p;
-	struct value name;
+	struct schema_names required;
 	size_t at = 0;
 
 	(void)state;
 	assert_true(schema_next_property(root, &at, &p));
-	assert_true(value_is(p.name, "a") && value_is(p.description, "A.") && !p.required);
+	assert_true(value_is(p.name, "a") && value_is(p.description, "A."));
 	assert_true(schema_next_property(root, &at, &p));
-	assert_true(value_is(p.name, "b.c") && p.description.len == 0 && p.required);
+	assert_true(value_is(p.name, "b.c") && p.description.len == 0);
 	assert_true(value_is_true(p.schema));
 	assert_true(schema_next_property(root, &at, &p));
-	assert_true(value_is(p.name, "d") && p.description.len == 0 && !p.required);
+	assert_true(value_is(p.name, "d") && p.description.len == 0);
 	assert_false(schema_next_property(root, &at, &p));
-	at = 0;
-	assert_true(schema_next_required(root, &at, &name));
-	assert_true(value_is(name, "b.c"));
+	schema_names_read(&required, root);
+	assert_int_equal(required.count, 2);
+	assert_true(schema_names_have(&required, "b.c") && schema_names_have(&required, "e"));
+	assert_false(schema_names_have(&required, "a") || schema_names_have(&required, "7"));
+	schema_names_free(&required);
 	at = 0;
 	assert_false(schema_next_property(value_of("{}"), &at, &p));
 	assert_false(schema_next_property(VALUE_NOTHING, &at, &p));
-	assert_false(schema_next_required(value_of("true"), &at, &name));
+	schema_names_read(&required, value_of("true"));
+	assert_false(schema_names_have(&required, "a"));
+	schema_names_free(&required);
+}
+
+/* Each is required, in the other order; what comes behind them is none of them. */
+static void many_properties(void **state)
+{
+	enum { MANY = 20000 };
+	struct schema_property p;
+	struct schema_names required;
+	struct value root;
+	size_t at = 0, count = 0;
+	struct output out;
+	struct buf b;
+	char piece[40];
+
+	(void)state;
+	buf_init(&b, SIZE_MAX / 2);
+	output_to_buf(&out, &b);
+	output_str(&out, "{\"properties\":{");
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(piece, sizeof piece, "%s\"p%d\":{}", i > 0 ? "," : "", i);
+		output_str(&out, piece);
+	}
+	output_str(&out, "} , \"required\":[");
+	for (int i = MANY; i-- > 0;) {
+		(void)snprintf(piece, sizeof piece, "\"\\u0070%d\"%s", i, i > 0 ? "," : "]}");
+		output_str(&out, piece);
+	}
+	assert_int_equal(output_end(&out), 0);
+	root = (struct value){(const char *)b.data, b.len};
+	schema_names_read(&required, root);
+	assert_int_equal(required.count, MANY);
+	for (; schema_next_property(root, &at, &p); count++) {
+		(void)snprintf(piece, sizeof piece, "p%zu", count);
+		assert_true(value_is(p.name, piece) && schema_names_have(&required, piece));
+	}
+	assert_int_equal(count, MANY);
+	assert_false(schema_next_property(root, &at, &p));
+	schema_names_free(&required);
+	buf_free(&b);
 }
 
 static void members(void **state)
@@ -269,6 +312,7 @@ int main(void)
 	    cmocka_unit_test(words),
 	    cmocka_unit_test(long_words_are_cut),
 	    cmocka_unit_test(properties),
+	    cmocka_unit_test(many_properties),
 	    cmocka_unit_test(members),
 	};
 
