@@ -309,7 +309,7 @@ static enum wsmcp_status choose_subprotocol(
 	*out = *chosen ? chosen : NULL;
 	if (!*out || handshake_offer_valid(*out))
 		return WSMCP_OK;
-	if (options->subprotocol)
+	if (options->subprotocol || !entry)
 		return fail(
 		    error, WSMCP_WRONG_USAGE, "--subprotocol takes names separated by commas");
 	return fault_of_entry(o->server, "subprotocol", "must be names separated by commas", error);
