@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define GIVE_FIRST 2
 
 static const char *const directories[] = {
-    "", "/.config", "/.config/wsmcp", "/.claude", "/work", "/work/.claude"};
+    "", "/.config", "/.config/wsmcp", "/.claude", "/repo", "/repo/.claude"};
 
 static struct {
 	const char *name;
@@ -54,9 +54,9 @@ static struct {
     {.name = "/.claude.json"},
     {.name = "/.claude/settings.json"},
     {.name = "/.claude/settings.local.json"},
-    {.name = "/work/.claude/settings.json"},
-    {.name = "/work/.claude/settings.local.json"},
-    {.name = "/work/.mcp.json"},
+    {.name = "/repo/.claude/settings.json"},
+    {.name = "/repo/.claude/settings.local.json"},
+    {.name = "/repo/.mcp.json"},
 };
 
 static char home[128], work[140];
