@@ -47,7 +47,7 @@ static void skip_space(struct printer *r)
 
 static void new_line(struct printer *r)
 {
-	if (r->depth > PRETTY_DEPTH)
+	if (r->depth > PRETTY_DEPTH || (r->style & PRETTY_LINE))
 		return;
 	output_str(r->out, "\n");
 	output_spaces(r->out, r->depth * INDENT);
@@ -183,7 +183,7 @@ void pretty_put(struct output *out, struct value value, unsigned style)
 			break;
 		case ':':
 			r.p++;
-			output_str(out, ": ");
+			output_str(out, style & PRETTY_LINE ? ":" : ": ");
 			break;
 		case '"':
 			put_string(&r);

@@ -14,7 +14,8 @@ enum pretty_style {
 	PRETTY_PLAIN = 0,
 	PRETTY_COLOUR = 1 << 0, /* SGR sequences */
 	PRETTY_SAFE =
-	    1 << 1 /* for a terminal: DEL, C1 and what log_escape escapes stand as \uXXXX */
+	    1 << 1, /* for a terminal: DEL, C1 and what log_escape escapes stand as \uXXXX */
+	PRETTY_LINE = 1 << 2 /* all on one line, without spaces between tokens */
 };
 
 /* Writes ${value}, without a newline behind it. ${style} is made of enum pretty_style. */

@@ -14,7 +14,8 @@
 void run_begin(struct run *r, const struct options *o, bool object, char *error)
 {
 	*r = (struct run){.o = o, .object = object, .error = error};
-	r->screen = isatty(STDOUT_FILENO) && !o->json;
+	r->terminal = isatty(STDOUT_FILENO);
+	r->screen = r->terminal && !o->json;
 	output_to_fd(&r->out, STDOUT_FILENO);
 }
 
@@ -36,12 +37,18 @@ int run_end(struct run *r, int status)
 
 /* --- JSON -------------------------------------------------------------- */
 
+/* What a terminal gets: for people, or with --json on one line. */
+static unsigned style_of(const struct run *r)
+{
+	if (!r->screen)
+		return PRETTY_SAFE | PRETTY_LINE;
+	return PRETTY_SAFE | (screen_colours(STDOUT_FILENO) ? PRETTY_COLOUR : 0);
+}
+
 void run_print(struct run *r, struct value v)
 {
-	unsigned style = PRETTY_SAFE | (screen_colours(STDOUT_FILENO) ? PRETTY_COLOUR : 0);
-
-	if (r->screen)
-		pretty_put(&r->out, v, style);
+	if (r->terminal)
+		pretty_put(&r->out, v, style_of(r));
 	else
 		value_put(&r->out, v);
 	output_str(&r->out, "\n");
@@ -52,7 +59,7 @@ void run_line_begin(struct run_line *l, struct run *r)
 	l->run = r;
 	l->out = &r->out;
 	buf_init(&l->text, RUN_MAX);
-	if (r->screen) {
+	if (r->terminal) {
 		l->out = &l->made;
 		output_to_buf(l->out, &l->text);
 	}
@@ -60,7 +67,7 @@ void run_line_begin(struct run_line *l, struct run *r)
 
 void run_line_end(struct run_line *l)
 {
-	if (!l->run->screen)
+	if (!l->run->terminal)
 		output_str(&l->run->out, "\n");
 	else if (output_end(l->out) == 0)
 		run_print(l->run, (struct value){(const char *)l->text.data, l->text.len});

@@ -161,8 +161,7 @@ const struct server *target_find(const struct config *c, const char *name, char 
 	if (server == NULL && strpbrk(name, "@?") != NULL)
 		(void)fail(error, WSMCP_CONFIGURATION_ERROR,
 		    "TARGET is no URL that begins with ws:// or wss://, and no server can be found "
-		    "by it "
-		    "as a name");
+		    "by it as a name");
 	return server;
 }
 

@@ -944,7 +944,7 @@ def test_a_subscription(client):
     notify(conn, "notifications/subscriptions/acknowledged",
            _meta={META + "subscriptionId": ident}, notifications={"toolsListChanged": True})
     d.event("notification")
-    time.sleep(0.3)
+    time.sleep(0.3)  # past the request timeout: the span is what is tested
     conn.close()
     conn = conn.peer.open()
     again = read_call(conn, "subscriptions/listen")

@@ -899,13 +899,16 @@ def test_what_is_printed_as_it_came_is_safe_on_a_terminal(run, start, terminal, 
     tool = {"name": "any", "description": bad, "inputSchema": {"type": "object"}}
     result = json.dumps(text(bad, isError=error), ensure_ascii=False).encode()
     server = serve({"any": result, "tools/list": json.dumps({"tools": [tool]}, ensure_ascii=False).encode()},
-                   connections=4)
+                   connections=5)
     for words, value in [(["call", "--raw", server.url, "any"], json.loads(result)),
                          (["tools", "--json", server.url], [tool])]:
         status, seen = on_terminal(start, terminal, *words, NO_COLOR="1")
         assert status == (error and words[0] == "call") and json.loads(seen) == value
         assert "\\u009b2J\\u007f\\u202e" in seen and not set(bad) - set("2J") & set(seen)
         assert bad.encode() in run(*words).out
+    status, seen = on_terminal(start, terminal, "call", "--json", server.url, "any")
+    assert status == error and json.loads(seen)["error" if error else "data"] and seen.count("\n") == 1
+    assert not set(bad) - set("2J") & set(seen)
 
 
 def test_very_many_items_and_parameters(run, serve):

@@ -92,6 +92,14 @@ static void colours(void **state)
 	    "  \x1b[36m-1\x1b[0m\n]");
 }
 
+static void a_line_is_one_line(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    print(" {\"a\" : [1, {} ,\n\"\x7f, :\"] ,\"b\":null}\n", PRETTY_LINE | PRETTY_SAFE),
+	    "{\"a\":[1,{},\"\\u007f, :\"],\"b\":null}");
+}
+
 static void what_is_deep_stays_on_one_line(void **state)
 {
 	char text[2 * 5000 + 16] = "", *shown;
@@ -187,6 +195,7 @@ int main(void)
 	    cmocka_unit_test(layout),
 	    cmocka_unit_test(nothing_steers_a_terminal),
 	    cmocka_unit_test(colours),
+	    cmocka_unit_test(a_line_is_one_line),
 	    cmocka_unit_test(what_is_deep_stays_on_one_line),
 	    cmocka_unit_test(exactly_as_deep_as_is_indented),
 	    cmocka_unit_test(keys_have_their_colour_as_deep_as_is_indented),
