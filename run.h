@@ -22,10 +22,10 @@
 
 struct run {
 	const struct options *o;
-	char *error; /* RUN_ERROR_SIZE bytes: what is still to be said, "" = nothing */
-	bool object; /* failures are told on stdout */
+	char *error;   /* RUN_ERROR_SIZE bytes: what is still to be said, "" = nothing */
+	bool object;   /* failures are told on stdout */
 	bool terminal; /* stdout is one: what is printed must be safe */
-	bool screen; /* stdout is a terminal, and people read it */
+	bool screen;   /* stdout is a terminal, and people read it */
 	struct oneshot *server;
 	char *tools, *result; /* JSON; both are freed in the end */
 	struct output out;    /* stdout */
