@@ -139,6 +139,7 @@ static void turn(struct bridge *b)
 	line_writer_prepare(b->out, &fds[SLOT_STDOUT]);
 	size_t links =
 	    connection_prepare(b->connection, &fds[SLOT_LINK], host_has_room(b), &deadline, now);
+	deadline = clock_min(deadline, line_reader_rest(b->in, now));
 	if (b->stalled && input_is_welcome(b))
 		deadline = now;
 	wait_for_events(b, fds, (nfds_t)(SLOT_LINK + links), deadline);

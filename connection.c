@@ -516,6 +516,7 @@ size_t connection_prepare(
 	else if (c->stage == STAGE_LINK)
 		n = link_prepare(c->link, fds, LINK_POLL_MAX, wants_read(c, host_room), now);
 	*deadline = clock_min(*deadline, stage_deadline(c, now));
+	*deadline = clock_min(*deadline, link_rest(c->link, now));
 	if (!c->closing && !c->stopped)
 		*deadline = clock_min(*deadline, session_deadline(c->session));
 	/* The last message for the host may have been pulled since: nothing else would wake us. */

@@ -9,8 +9,8 @@
 #include "fd.h"
 #include "log.h"
 
-#define READ_SIZE   ((size_t)65536)   /* what a Linux pipe holds */
-#define LONG_LINE   (READ_SIZE / 2)   /* from here on a line is read straight into its message */
+#define READ_SIZE   ((size_t)1 << 18) /* more than a Linux pipe holds, unless it was made larger */
+#define LONG_LINE   ((size_t)1 << 15) /* from here on a line is read straight into its message */
 #define GATHER      64                /* messages in one write */
 #define GATHER_SIZE ((size_t)1 << 20) /* bytes written before somebody else has a turn */
 
@@ -111,6 +111,8 @@ static void split_line(struct line_reader *r)
 	const unsigned char *newline = memchr(line, '\n', left);
 	size_t len = newline != NULL ? (size_t)(newline - line) : left;
 
+	if (newline != NULL)
+		intake_expect(&r->intake, len);
 	intake_write(&r->intake, line, len);
 	r->at += newline != NULL ? len + 1 : len;
 	r->line_over = newline != NULL;
@@ -132,6 +134,11 @@ struct message *line_reader_take(struct line_reader *r)
 			log_warning("out of memory: a message from the host is lost");
 	}
 	return m;
+}
+
+int64_t line_reader_rest(struct line_reader *r, int64_t now)
+{
+	return intake_rest(&r->intake, now);
 }
 
 bool line_reader_ended(const struct line_reader *r)

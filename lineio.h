@@ -43,6 +43,9 @@ void line_reader_process(struct line_reader *r, short revents);
  */
 struct message *line_reader_take(struct line_reader *r);
 
+/* pool_rest for what messages have left behind. */
+int64_t line_reader_rest(struct line_reader *r, int64_t now);
+
 /* Whether the input has ended (EOF or error) and every line was taken. */
 bool line_reader_ended(const struct line_reader *r);
 

@@ -1309,6 +1309,11 @@ struct message *link_receive(struct link *l, int64_t now)
 	return m;
 }
 
+int64_t link_rest(struct link *l, int64_t now)
+{
+	return intake_rest(&l->intake, now);
+}
+
 /* --- the loop ---------------------------------------------------------- */
 
 static size_t prepare_attempt(struct link *l, struct pollfd *fds, size_t max)

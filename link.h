@@ -107,6 +107,9 @@ void link_process(struct link *l, const struct pollfd *fds, size_t count, int64_
  */
 struct message *link_receive(struct link *l, int64_t now);
 
+/* pool_rest for what messages have left behind. */
+int64_t link_rest(struct link *l, int64_t now);
+
 /* Sends a message; takes it. Only while OPEN and link_has_room. */
 void link_put(struct link *l, struct message *m);
 bool link_has_room(const struct link *l);

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_ENOUGH ((size_t)16384) /* free bytes that are worth a read of their own */
-#define WASTE_MAX   ((size_t)64)    /* unused bytes that a finished message may hold on to */
+#define ROOM_ENOUGH ((size_t)16384)     /* free bytes that are worth a read of their own */
+#define WASTE_MAX   ((size_t)64)        /* unused bytes that a finished message may hold on to */
+#define POOL_SMALL  ((size_t)1 << 20)   /* bytes of small blocks that an intake keeps */
+#define MOVED_MAX   ((size_t)64 * 1024) /* what is larger is left to realloc, which moves pages */
 #define BOM         "\xEF\xBB\xBF"
 #define BOM_LEN     3
 #define BLOCK       64 /* a fixed count lets compilers use vectors for the loop over it */
@@ -41,29 +43,43 @@ struct message *message_new(const void *text, size_t len)
 	return m;
 }
 
-/*
- * Gives back memory that growing ahead has left unused, and makes sure of the spare byte. Returns
- * false if there is none and no memory for it.
- */
-static bool text_fit(struct buf *t)
+/* Gives a text ${cap} bytes, at least. Returns false if memory is out; it is as it was, then. */
+static bool text_resize(struct pool *pool, struct buf *t, size_t cap)
 {
-	void *fitting;
+	bool moves = t->data == NULL || (cap < MOVED_MAX && t->len < cap);
+	unsigned char *data;
 
-	if (t->cap > t->len && t->cap - t->len - 1 <= WASTE_MAX)
-		return true;
-	fitting = realloc(t->data, t->len + 1);
-	if (fitting == NULL)
-		return t->cap > t->len;
-	t->data = fitting;
-	t->cap = t->len + 1;
+	data = moves ? pool_take(pool, &cap) : realloc(t->data, cap);
+	if (data == NULL)
+		return false;
+	if (moves && t->data != NULL) {
+		memcpy(data, t->data, t->len);
+		pool_give(pool, t->data, t->cap);
+	}
+	t->data = data;
+	t->cap = cap;
 	return true;
+}
+
+/*
+ * Gives back memory that growing ahead has left unused, and makes sure of the spare byte. Of what
+ * comes from a pool more may be left: the next message will have use for it. Returns false if
+ * there is no spare byte and no memory for it.
+ */
+static bool text_fit(struct pool *pool, struct buf *t)
+{
+	size_t waste = pool != NULL ? WASTE_MAX + t->len / 2 : WASTE_MAX;
+
+	if (t->cap > t->len && t->cap - t->len - 1 <= waste)
+		return true;
+	return text_resize(pool, t, t->len + 1) || t->cap > t->len;
 }
 
 struct message *message_adopt(struct buf *text)
 {
 	struct message *m = calloc(1, sizeof(*m));
 
-	if (m == NULL || !text_fit(text)) {
+	if (m == NULL || !text_fit(NULL, text)) {
 		free(m);
 		buf_free(text);
 		return NULL;
@@ -93,10 +109,13 @@ struct message *message_splice(
 
 void message_free(struct message *m)
 {
+	struct pool *pool;
+
 	if (m == NULL)
 		return;
-	buf_free(&m->text);
-	free(m);
+	pool = m->pool;
+	pool_give(pool, m->text.data, m->text.cap);
+	pool_give(pool, m, sizeof(*m));
 }
 
 size_t message_cost(const struct message *m)
@@ -201,19 +220,28 @@ static void intake_reset(struct intake *in)
 	buf_init(&in->digest, JSONRPC_DIGEST_MAX);
 	in->size = in->tail = 0;
 	in->blank = true;
-	in->over = false;
+	in->over = in->announced = false;
 	jsonrpc_scan_begin(&in->scan, NULL);
 }
 
 void intake_init(struct intake *in, size_t max)
 {
 	in->max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4;
+	in->usual = 0;
+	in->pool = pool_new(POOL_SMALL, 2 * in->max);
 	intake_reset(in);
 }
 
 void intake_free(struct intake *in)
 {
 	intake_drop(in);
+	pool_end(in->pool);
+	in->pool = NULL;
+}
+
+int64_t intake_rest(struct intake *in, int64_t now)
+{
+	return pool_rest(in->pool, now);
 }
 
 void intake_drop(struct intake *in)
@@ -244,11 +272,10 @@ static void intake_go_over(struct intake *in)
  * at least: realloc moves large blocks by remapping pages, so nothing is copied, and what was not
  * written yet takes no memory. Returns how many fit, 0 if memory is out.
  */
-static size_t text_room(struct buf *t, size_t want, size_t max)
+static size_t text_room(struct pool *pool, struct buf *t, size_t want, size_t max)
 {
 	size_t unused = t->cap > t->len ? t->cap - t->len - 1 : 0;
 	size_t cap;
-	void *grown;
 
 	if (want > max - t->len)
 		want = max - t->len;
@@ -258,35 +285,52 @@ static size_t text_room(struct buf *t, size_t want, size_t max)
 			cap = t->cap + t->cap / 2;
 		if (cap > max + 1)
 			cap = max + 1;
-		grown = realloc(t->data, cap);
-		if (grown != NULL) {
-			t->data = grown;
-			t->cap = cap;
-			unused = cap - t->len - 1;
-		}
+		if (text_resize(pool, t, cap))
+			unused = t->cap - t->len - 1;
 	}
 	return unused < want ? unused : want;
 }
 
+/* Two more than the limit: a newline may stand there, and a byte behind it shows the excess. */
+static size_t text_max(const struct intake *in)
+{
+	return in->max + 2;
+}
+
+/* Begins to keep a message, if memory lasts. */
+static void begin_message(struct intake *in)
+{
+	size_t size = sizeof(*in->message);
+
+	in->message = pool_take(in->pool, &size);
+	if (in->message == NULL)
+		return;
+	*in->message = (struct message){.pool = in->pool};
+	buf_init(&in->message->text, text_max(in) + 1);
+}
+
+/* Room for ${want} bytes of the message that is kept. 0 if memory is out. */
+static size_t message_room(struct intake *in, size_t want)
+{
+	if (in->message == NULL)
+		begin_message(in);
+	return in->message != NULL ? text_room(in->pool, &in->message->text, want, text_max(in))
+	                           : 0;
+}
+
 void *intake_room(struct intake *in, size_t want, size_t *room)
 {
-	/* Two more than the limit: a newline may stand there, and a byte behind it shows the excess. */
-	size_t max = in->max + 2;
-
 	if (want == 0)
 		want = 1;
-	if (!in->over && in->message == NULL) {
-		in->message = calloc(1, sizeof(*in->message));
-		if (in->message != NULL)
-			buf_init(&in->message->text, max + 1);
-	}
-	if (!in->over && in->message != NULL) {
-		*room = text_room(&in->message->text, want, max);
+	if (!in->over) {
+		/* One that begins without a word on its length will be as long as the one before. */
+		if (in->message == NULL && !in->announced && in->usual > want)
+			(void)message_room(in, in->usual);
+		*room = message_room(in, want);
 		if (*room > 0)
 			return in->message->text.data + in->message->text.len;
-	}
-	if (!in->over)
 		intake_go_over(in); /* memory is out */
+	}
 	*room = want < INTAKE_SCRATCH ? want : INTAKE_SCRATCH;
 	return in->scratch;
 }
@@ -320,9 +364,14 @@ static void intake_take(struct intake *in, const unsigned char *bytes, size_t le
 
 void intake_expect(struct intake *in, size_t len)
 {
+	if (in->over)
+		return;
+	in->announced = true;
 	/* Two bytes more may be a newline, which does not count. */
-	if (!in->over && (len > in->max + 2 || in->size > in->max + 2 - len))
+	if (len > in->max + 2 || in->size > in->max + 2 - len)
 		intake_go_over(in);
+	else if (len > 0)
+		(void)message_room(in, len);
 }
 
 void intake_commit(struct intake *in, size_t len)
@@ -374,6 +423,8 @@ static struct message *intake_end_text(struct intake *in)
 
 	jsonrpc_scan_end(&in->scan, &m->envelope);
 	m->size = in->size - in->tail;
+	if (!in->announced)
+		in->usual = t->len < ROOM_ENOUGH ? t->len : t->len + ROOM_ENOUGH;
 	while (t->len > 0 && is_newline(t->data[t->len - 1]))
 		t->len--;
 	if (t->len >= BOM_LEN && memcmp(t->data, BOM, BOM_LEN) == 0)
@@ -386,7 +437,7 @@ static struct message *intake_end_text(struct intake *in)
 		newlines_to_spaces(t->data, t->len);
 		m->envelope.has_newline = false;
 	}
-	text_fit(t);
+	(void)text_fit(in->pool, t);
 	return m;
 }
 

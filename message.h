@@ -15,6 +15,7 @@
 
 #include "buf.h"
 #include "jsonrpc.h"
+#include "pool.h"
 
 /* How far a message got on a link (see outbox.h for what counts as sent). */
 enum message_progress {
@@ -35,6 +36,7 @@ struct message {
 	unsigned links;      /* on how many links it was begun */
 	uint64_t end;        /* of the outbox that has it: where it ends in the outgoing stream */
 	uint64_t serial;     /* the session's number for it, so that requests find their message */
+	struct pool *pool;   /* what its memory is given back to, NULL = nobody keeps it */
 };
 
 /* A message with a copy of ${text}, scanned. NULL if memory is out. */
@@ -79,11 +81,13 @@ void message_list_free(struct message_list *l);
 /*
  * The message being received. Bytes go in as they come, scanned on the way.
  * What exceeds ${max} bytes (or the memory there is) is scanned through and not kept; CR and LF
- * at the end do not count. The members are private to message.c.
+ * at the end do not count. Memory of its messages comes from a pool of its own, which they may
+ * outlive. The members are private to message.c.
  */
 #define INTAKE_SCRATCH 16384 /* bytes */
 
 struct intake {
+	struct pool *pool;
 	struct message
 	    *message; /* being filled; NULL before the first byte and once over the limit */
 	struct buf digest;
@@ -92,6 +96,8 @@ struct intake {
 	size_t tail; /* how many of them, at the end, are CR and LF */
 	bool blank;  /* only white space so far */
 	bool over;
+	bool announced; /* intake_expect was called for this message */
+	size_t usual;   /* room that the last one needed which was not announced */
 	struct jsonrpc_scan scan;
 	unsigned char scratch[INTAKE_SCRATCH]; /* where bytes go that nobody keeps */
 };
@@ -103,8 +109,8 @@ void intake_free(struct intake *in);
 size_t intake_size(const struct intake *in);
 
 /*
- * Tells that ${len} more bytes of the message are announced. If that is over the limit, nothing is
- * kept from now on, so that no memory is spent on what will be dropped.
+ * Tells that ${len} more bytes of the message are announced, for which room is made. If that is
+ * over the limit, nothing is kept from now on, so that no memory is spent on what will be dropped.
  */
 void intake_expect(struct intake *in, size_t len);
 
@@ -132,5 +138,8 @@ struct message *intake_end(struct intake *in, bool *lost);
 
 /* Forgets an unfinished message. */
 void intake_drop(struct intake *in);
+
+/* pool_rest for what messages have left behind. */
+int64_t intake_rest(struct intake *in, int64_t now);
 
 #endif

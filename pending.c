@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "jsonrpc.h"
+#include "pool.h"
 
-#define FIRST_BUCKETS 64 /* a power of two, as are all that follow */
+#define FIRST_BUCKETS 64                /* a power of two, as are all that follow */
+#define ENTRIES_KEPT  ((size_t)1 << 20) /* bytes of entries that are kept for the next ones */
 
 struct pending_list {
 	struct pending *head, *tail;
@@ -18,6 +20,7 @@ struct pending_table {
 	size_t max, max_settled;
 	uint64_t seed;
 	struct pending_list owed, settled;
+	struct pool *pool; /* of entries */
 };
 
 struct pending_batch *pending_batch_new(void)
@@ -78,6 +81,7 @@ struct pending_table *pending_table_new(size_t max, size_t max_settled, uint64_t
 		free(t);
 		return NULL;
 	}
+	t->pool = pool_new(ENTRIES_KEPT, 0);
 	t->bucket_count = FIRST_BUCKETS;
 	t->max = max;
 	t->max_settled = max_settled;
@@ -92,6 +96,7 @@ void pending_table_free(struct pending_table *t)
 	while (t->owed.head)
 		pending_remove(t, t->owed.head);
 	pending_forget_settled(t);
+	pool_end(t->pool);
 	free(t->buckets);
 	free(t);
 }
@@ -147,7 +152,8 @@ struct pending *pending_add(struct pending_table *t, const char *id, size_t len)
 {
 	if (!pending_has_room(t, 1))
 		return NULL;
-	struct pending *p = malloc(sizeof *p + len);
+	size_t size = sizeof(struct pending) + len;
+	struct pending *p = pool_take(t->pool, &size);
 	if (!p)
 		return NULL;
 	if (t->owed.count + t->settled.count >= t->bucket_count)
@@ -197,7 +203,7 @@ void pending_remove(struct pending_table *t, struct pending *p)
 	message_free(p->kept);
 	message_free(p->copy);
 	free(p->alias);
-	free(p);
+	pool_give(t->pool, p, sizeof *p + p->id_len);
 }
 
 void pending_forget_settled(struct pending_table *t)

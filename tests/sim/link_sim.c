@@ -175,6 +175,13 @@ void link_flush(struct link *l, int64_t now)
 		write_out(l, now);
 }
 
+int64_t link_rest(struct link *l, int64_t now)
+{
+	(void)l;
+	(void)now;
+	return CLOCK_NEVER;
+}
+
 void link_put(struct link *l, struct message *m)
 {
 	if (l->state != LINK_OPEN || !link_has_room(l))
