@@ -312,10 +312,16 @@ class Bridge:
         assert got == status, "exit status %d instead of %d; stdout: %.2000r\nstderr: %s" % (
             got, status, self.lines, self.error_text())
 
+    def _memory(self, field):
+        with open("/proc/%d/status" % self.pid) as status:
+            return int(re.search(field + r":\s+(\d+) kB", status.read())[1]) * 1024
+
     def peak(self):
         """The most memory ever resident, bytes; only while the process lives."""
-        with open("/proc/%d/status" % self.pid) as status:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) * 1024
+        return self._memory("VmHWM")
+
+    def resident(self):
+        return self._memory("VmRSS")
 
     def assert_peak(self, limit):
         if VARIANT == "plain":

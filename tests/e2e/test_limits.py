@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bridge import INITIALIZE, notification, request, response
-from peer import (CONT, DEADLINE, TEXT, Huge, encode, frame, huge_notification, huge_request,
+from peer import (CONT, DEADLINE, TEXT, VARIANT, Huge, encode, frame, huge_notification, huge_request,
                   huge_response)
 
 MB = 1 << 20
@@ -238,6 +238,28 @@ def test_t15_300_mb_to_the_host(connected_over):
     reader.join(6 * DEADLINE)
     assert holder == [(huge.size, huge.sha256())]
     b.assert_peak(int(1.2 * HUGE) + 16 * MB)
+
+
+@pytest.mark.parametrize("size", [300 * 1000, 5 * MB, 60 * MB])
+def test_memory_of_large_messages_is_given_back(connected, size):
+    """Soon after, that is: while there are more of them it is used again."""
+    b, conn = connected(read=False)
+    before = b.resident()
+    for i in range(4):
+        b.feed(_lines(huge_request(size)))
+        assert conn.read_sha256(DEADLINE)[0] == size
+        holder = []
+        reader = threading.Thread(target=read_line_sha256, args=(b, holder), daemon=True)
+        reader.start()
+        conn.send_huge(huge_notification(size), timeout=DEADLINE)
+        reader.join(DEADLINE)
+        conn.send_result(1)
+        read_line_sha256(b, holder)
+        assert len(holder) == 2
+    late = time.monotonic() + DEADLINE
+    while VARIANT == "plain" and b.resident() > before + 3 * MB:
+        assert time.monotonic() < late, "%.1f MB more than before" % ((b.resident() - before) / MB)
+        time.sleep(0.1)  # it is asked for, and does not tell
 
 
 @pytest.mark.huge
