@@ -77,7 +77,8 @@ bool asked_holds(const struct session *s, const char *id, size_t len)
 	return (p && p->state != PENDING_GONE) || pending_find(s->private, id, len);
 }
 
-static unsigned flags_of(const struct message *m, const struct jsonrpc_envelope *e)
+/* The flag that a member of params stands for; 0 for most. */
+static unsigned flag_of(const char *key, size_t len)
 {
 	static const struct {
 		const char *key;
@@ -88,14 +89,24 @@ static unsigned flags_of(const struct message *m, const struct jsonrpc_envelope 
 	    {"inputResponses", PENDING_PICKY},
 	    {"cursor", PENDING_CURSOR},
 	};
-	size_t len;
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (jsonrpc_string_is(key, len, table[i].key))
+			return table[i].flag;
+	}
+	return 0;
+}
+
+/* Goes over params only once, because they can be long. */
+static unsigned flags_of(const struct message *m, const struct jsonrpc_envelope *e)
+{
+	struct jsonrpc_span key, value;
+	size_t len, at = 0;
 	const char *params = message_span(m, e->params, &len);
 	unsigned flags = 0;
 
-	for (size_t i = 0; params && i < sizeof table / sizeof *table; i++) {
-		if (jsonrpc_find(params, len, table[i].key).len > 0)
-			flags |= table[i].flag;
-	}
+	while (params && jsonrpc_member_next(params, len, &at, &key, &value))
+		flags |= flag_of(params + key.at, key.len);
 	return flags;
 }
 

@@ -13,4 +13,17 @@
 #define UNUSED
 #endif
 
+/* The number of the highest bit that is set in ${n}, which is not 0. */
+static inline unsigned highest_bit(unsigned long long n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+	return (unsigned)(sizeof n * 8 - 1) - (unsigned)__builtin_clzll(n);
+#else
+	unsigned bit = 0;
+	while (n >>= 1)
+		bit++;
+	return bit;
+#endif
+}
+
 #endif

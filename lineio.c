@@ -9,7 +9,7 @@
 #include "fd.h"
 #include "log.h"
 
-#define READ_SIZE   ((size_t)1 << 18) /* more than a Linux pipe holds, unless it was made larger */
+#define READ_SIZE   ((size_t)1 << 19) /* more than a Linux pipe holds, unless it was made larger */
 #define LONG_LINE   ((size_t)1 << 15) /* from here on a line is read straight into its message */
 #define GATHER      64                /* messages in one write */
 #define GATHER_SIZE ((size_t)1 << 20) /* bytes written before somebody else has a turn */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "compat.h"
 
 /*
  * Sizes are sorted by their highest bit and the two behind it, so that a block made for its class
@@ -12,8 +13,9 @@
 #define STEP_BITS   2
 #define STEPS       (1u << STEP_BITS)
 #define SMALLEST    6  /* 2^6 bytes: less counts as that */
-#define LARGEST     36 /* blocks of 2^36 bytes and more are not kept */
+#define LARGEST     36 /* of 2^36 bytes: what is that large is not kept */
 #define CLASSES     ((LARGEST - SMALLEST) * STEPS)
+#define TOO_LARGE   (UINT64_C(1) << LARGEST)
 #define LOOK_HIGHER STEPS /* classes above, where blocks are less than twice as large */
 #define LOOK_INTO   4     /* blocks of one class, of which the first may be too small */
 
@@ -47,19 +49,6 @@ struct pool {
 	unsigned top; /* no class from here on has a block */
 	struct block *classes[CLASSES];
 };
-
-static unsigned highest_bit(size_t n)
-{
-	unsigned bit = 0;
-
-	for (unsigned step = 32; step > 0; step /= 2) {
-		if ((uint64_t)n >> step) {
-			n >>= step;
-			bit += step;
-		}
-	}
-	return bit;
-}
 
 static unsigned class_of(size_t size)
 {
@@ -95,12 +84,9 @@ static size_t *kept(struct pool *p, size_t size)
 	return size < POOL_LARGE ? &p->small : &p->large;
 }
 
-static bool has_room_for(struct pool *p, size_t size)
+static size_t room_for(struct pool *p, size_t size)
 {
-	size_t max = size < POOL_LARGE ? p->small_max : p->large_max;
-
-	return size >= sizeof(struct block) && class_of(size) < CLASSES && size <= max &&
-	       *kept(p, size) <= max - size;
+	return size < POOL_LARGE ? p->small_max - p->small : p->large_max - p->large;
 }
 
 static struct block *unlink_block(struct pool *p, struct block **at)
@@ -139,6 +125,7 @@ void pool_end(struct pool *p)
 		while (p->classes[class])
 			free(unlink_block(p, &p->classes[class]));
 	}
+	p->small_max = p->large_max = 0;
 	p->ended = true;
 	if (p->taken == 0)
 		free(p);
@@ -164,7 +151,7 @@ static size_t rounded(size_t size)
 {
 	unsigned class = class_of(size);
 
-	if (TRANSPARENT || class + 1 >= CLASSES)
+	if (TRANSPARENT || size >= TOO_LARGE)
 		return size;
 	size_t room = class_size(class) >= size ? class_size(class) : class_size(class + 1);
 	return room > size ? room : size;
@@ -184,6 +171,17 @@ void *pool_take(struct pool *p, size_t *size)
 	return block;
 }
 
+static void keep(struct pool *p, struct block *b, size_t size)
+{
+	unsigned class = class_of(size);
+
+	*b = (struct block){.next = p->classes[class], .size = size};
+	p->classes[class] = b;
+	*kept(p, size) += size;
+	if (class >= p->top)
+		p->top = class + 1;
+}
+
 void pool_give(struct pool *p, void *block, size_t size)
 {
 	if (!p || !block) {
@@ -191,19 +189,12 @@ void pool_give(struct pool *p, void *block, size_t size)
 		return;
 	}
 	p->taken--;
-	if (p->ended || !has_room_for(p, size)) {
+	if (size >= sizeof(struct block) && size <= room_for(p, size) && size < TOO_LARGE)
+		keep(p, block, size);
+	else
 		free(block);
-		if (p->ended && p->taken == 0)
-			free(p);
-		return;
-	}
-	unsigned class = class_of(size);
-	struct block *b = block;
-	*b = (struct block){.next = p->classes[class], .size = size};
-	p->classes[class] = b;
-	*kept(p, size) += size;
-	if (class >= p->top)
-		p->top = class + 1;
+	if (p->ended && p->taken == 0)
+		free(p);
 }
 
 int64_t pool_rest(struct pool *p, int64_t now)
