@@ -31,7 +31,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "bare: valgrind itself would not stand what is done to it")
     config.addinivalue_line("markers", "every_row: has no row that may be left out under valgrind")
     config.addinivalue_line("markers", "installed: of what is installed, which is never built with sanitizers")
-    config.addinivalue_line("markers", "plain_only: measures memory or time; plain build only")
+    config.addinivalue_line("markers", "plain_only: measures memory, time or instructions; plain build only")
     config.addinivalue_line("markers", "offline(seconds=0.5): how long a message may wait for a link; "
                             "for what does not make the bridge give up")
 
