@@ -13,7 +13,7 @@
 #endif
 
 /* Pieces in one call. Every system of today takes 1024, and few callers have that many. */
-#define PIECES_MAX 64
+#define PIECES_MAX 256
 
 /* Most bytes asked for in one call: macOS refuses more than INT_MAX with EINVAL. */
 #define BYTES_MAX ((size_t)1 << 30)

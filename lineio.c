@@ -11,7 +11,7 @@
 
 #define READ_SIZE   ((size_t)1 << 19) /* more than a Linux pipe holds, unless it was made larger */
 #define LONG_LINE   ((size_t)1 << 15) /* from here on a line is read straight into its message */
-#define GATHER      64                /* messages in one write */
+#define GATHER      256               /* messages in one write */
 #define GATHER_SIZE ((size_t)1 << 20) /* bytes written before somebody else has a turn */
 
 /* --- the reader ------------------------------------------------------------------------------ */
