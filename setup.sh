@@ -6,6 +6,9 @@
 #   ./setup.sh test      and the test tools, tests/.venv (pip) and tests/real/node_modules (npm);
 #                        nginx only unpacked in tests/.nginx where installing would start a service;
 #                        "test-valgrind" insists on valgrind where "test" does without it: macOS
+#   ./setup.sh bench     what "build" does, libssl's headers, openssl, and the other bridges, which it goes on
+#                        without if it must: tests/bench/.venv (pip), tests/bench/peers/node_modules
+#                        (npm), node; valgrind, likewise
 #   ./setup.sh lint      clang-format, clang-tidy, shellcheck
 #   ./setup.sh python    prints the Python that the demo runs with
 #
@@ -60,6 +63,7 @@ has_fuzzer() {
 
 has_valgrind() { have valgrind; }
 has_openssl() { have openssl; }
+has_libssl() { has_pkgconfig && pkg-config --exists openssl; }
 has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/ssl/cert.pem ]; }
 has_tmux() { have tmux; }
 has_node() { have node && have npm; }
@@ -107,6 +111,7 @@ cmocka        libcmocka-dev                    libcmocka-devel       cmocka     
 fuzzer        clang,libclang-rt-dev            clang,compiler-rt     clang,compiler-rt  clang,compiler-rt      llvm
 valgrind      valgrind                         valgrind              valgrind           valgrind               -
 openssl       openssl                          openssl               openssl            openssl                openssl
+libssl        libssl-dev                       openssl-devel         openssl            openssl-dev            openssl
 certificates  ca-certificates                  ca-certificates       ca-certificates    ca-certificates        ca-certificates
 tmux          tmux                             tmux                  tmux               tmux                   tmux
 node          nodejs,npm                       nodejs,npm            nodejs,npm         nodejs,npm             node
@@ -285,13 +290,48 @@ install_python_packages() {
     cksum <"$list" >"$stamp"
 }
 
-install_node_packages() {
-    list=tests/real/package-lock.json stamp=tests/real/node_modules/.stamp
+install_node_packages() { # directory
+    list=$1/package-lock.json stamp=$1/node_modules/.stamp
     [ -e "$list" ] || return 0
     up_to_date "$list" "$stamp" && return
-    say "installing with npm into tests/real/node_modules: $list"
-    (cd tests/real && npm ci --silent --no-audit --no-fund --no-update-notifier)
+    say "installing with npm into $1/node_modules: $list"
+    (cd "$1" && npm ci --silent --no-audit --no-fund --no-update-notifier) || return
     cksum <"$list" >"$stamp"
+}
+
+# --- the peers of the benchmark --------------------------------------------------------------
+
+# The first Python that can make an environment: one of the peers needs 3.12.
+python_for_peers() {
+    for python in python3.14 python3.13 python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9].*/bin/python python3; do
+        if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            echo "$python"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# One by one, as not all of them are there for every system. The stamp is set all the same: what cannot be
+# had is not asked for again each time.
+install_python_peers() {
+    list=tests/bench/peers/requirements.txt target=tests/bench/.venv
+    [ -x $target/bin/python ] && up_to_date $list $target/.stamp && return
+    say "installing with pip into $target: $list"
+    "$(python_for_peers)" -m venv --clear $target || return
+    grep '^[a-z]' $list | while read -r requirement; do
+        $target/bin/python -m pip install --quiet --disable-pip-version-check "$requirement" </dev/null ||
+            say "going on without $requirement; to try again remove $target"
+    done
+    cksum <$list >$target/.stamp
+}
+
+install_peers() {
+    for need in venv node valgrind; do
+        "has_$need" || (install_missing "$need") || say "going on without $need"
+    done
+    install_python_peers || say 'going on without the peers in Python'
+    ! has_node || install_node_packages tests/bench/peers || say 'going on without the peer in Node'
 }
 
 # --- the command -----------------------------------------------------------------------------
@@ -299,6 +339,7 @@ install_node_packages() {
 build='compiler make pkgconfig curl cjson libedit'
 demo="$build python websockets"
 tests="$build python venv cmocka fuzzer openssl certificates node nginx tmux"
+bench="$build python openssl libssl"
 lint="$build python clangformat clangtidy shellcheck"
 
 # shellcheck disable=SC2086 # words on purpose
@@ -311,7 +352,11 @@ test | test-valgrind)
     [ "$1 $(uname)" = 'test Darwin' ] || tests="$tests valgrind"
     install_missing $tests
     install_python_packages
-    install_node_packages
+    install_node_packages tests/real
+    ;;
+bench)
+    install_missing $bench
+    install_peers
     ;;
 python) python_with_websockets || die 'no Python with the websockets library: run ./setup.sh demo' ;;
 *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;

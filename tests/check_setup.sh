@@ -81,3 +81,23 @@ Signed-By:
  abc
  -----END PGP PUBLIC KEY BLOCK-----
 WANT
+
+# A peer of the benchmark that cannot be had is gone on without, and not asked for again.
+python_for_peers() { echo "$scratch/python"; }
+cat >"$scratch/python" <<'PYTHON'
+#!/bin/sh
+case "$*" in
+*absent*) exit 1 ;;
+*venv*) mkdir -p tests/bench/.venv/bin && cp "$0" tests/bench/.venv/bin/python ;;
+*) echo "$*" >>asked ;;
+esac
+PYTHON
+chmod +x "$scratch/python"
+cd "$scratch"
+mkdir -p tests/bench/peers
+printf '# Peers.\nabsent==1\nthere==2 ; marker > "3"\n' >tests/bench/peers/requirements.txt
+said=$(install_python_peers 2>&1) || fail "it fails without a peer: $said"
+case $said in *'without absent==1;'*) ;; *) fail "it does not name the missing peer: $said" ;; esac
+grep -q 'there==2 ; marker > "3"$' asked || fail "it stops at a missing peer: $said"
+said=$(install_python_peers 2>&1)
+[ -z "$said" ] || fail "it asks again: $said"
