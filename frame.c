@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lanes.h"
+
 #define FIN       0x80
 #define MASKED    0x80
 #define LENGTH_16 126 /* the length follows in 2 bytes ... */
@@ -28,33 +30,47 @@ size_t frame_header(unsigned char *out, enum frame_opcode opcode, bool fin, uint
 	return n + 4;
 }
 
+/* The key as it is ${n} bytes further on; the byte that comes first is the lowest. */
+static uint32_t turn(uint32_t key, size_t n)
+{
+	unsigned int bits = (unsigned int)(n % 4) * 8;
+
+	return key >> bits | key << (32 - bits) % 32;
+}
+
+static void mask_lanes(unsigned char *to, const unsigned char *from, lanes key)
+{
+	lanes_store(to, lanes_xor(lanes_load(from), key));
+}
+
 /*
- * The loop goes 32 bytes at a time through memcpy, which is how C says "an unaligned word";
- * compilers turn it into vector instructions. The key repeats every 4 bytes, so words of any
- * multiple of 4 work once it is turned to where this piece begins.
+ * What is left behind the last whole lanes is masked together with some bytes before it, which
+ * were masked already: from the same bytes come the same.
  */
 void frame_mask(unsigned char *to, const unsigned char *from, size_t len,
     const unsigned char mask[4], size_t offset)
 {
-	unsigned char key[8];
-	uint64_t word, w[4];
-	size_t i;
+	uint32_t word = (uint32_t)mask[0] | (uint32_t)mask[1] << 8 | (uint32_t)mask[2] << 16 |
+	                (uint32_t)mask[3] << 24;
+	uint32_t key = turn(word, offset);
+	lanes wide = lanes_repeat(key);
+	size_t at = 0;
 
-	for (i = 0; i < sizeof(key); i++)
-		key[i] = mask[(offset + i) % 4];
-	memcpy(&word, key, sizeof(word));
-	for (; len >= sizeof(w); len -= sizeof(w)) {
-		memcpy(w, from, sizeof(w));
-		w[0] ^= word;
-		w[1] ^= word;
-		w[2] ^= word;
-		w[3] ^= word;
-		memcpy(to, w, sizeof(w));
-		from += sizeof(w);
-		to += sizeof(w);
+	for (; len - at >= LANES_BLOCK; at += LANES_BLOCK) {
+		mask_lanes(to + at, from + at, wide);
+		mask_lanes(to + at + LANES, from + at + LANES, wide);
+		mask_lanes(to + at + 2 * LANES, from + at + 2 * LANES, wide);
+		mask_lanes(to + at + 3 * LANES, from + at + 3 * LANES, wide);
 	}
-	for (i = 0; i < len; i++)
-		to[i] = from[i] ^ key[i % 4];
+	for (; len - at >= LANES; at += LANES)
+		mask_lanes(to + at, from + at, wide);
+	if (at < len && len >= LANES) {
+		at = len - LANES;
+		mask_lanes(to + at, from + at, lanes_repeat(turn(key, at)));
+		return;
+	}
+	for (; at < len; at++)
+		to[at] = from[at] ^ (unsigned char)(key >> at % 4 * 8);
 }
 
 bool frame_close_code_valid(unsigned code)

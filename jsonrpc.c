@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lanes.h"
+
 /* ---- bytes ---- */
 
 enum byte_class {
@@ -73,97 +75,88 @@ static const uint8_t classes[256] = {
 
 static const unsigned char byte_order_mark[3] = {0xEF, 0xBB, 0xBF};
 
-#define WORD_SIZE  ((ptrdiff_t)sizeof(uint64_t))
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HIGH_BITS  EACH(0x80)
-#define ALL_SPACES EACH(0x20)
-
-/* Eight bytes, the first one lowest on every machine; compilers make one load of it. */
-static inline uint64_t load_word(const unsigned char *p)
-{
-	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-	       (uint64_t)p[7] << 56;
-}
-
 /*
- * Sets the high bit of each byte that is a quote, a backslash, a control or not ASCII.
- * Only the first hit counts, because the subtractions borrow from the bytes behind it.
- * Exchanging 0x22 and 0x20 puts the quote next to the controls, so that one comparison
- * finds both; of the bytes above 0x7F none is left without the bit by both.
+ * A quote, a backslash, a control or not ASCII. Exchanging 0x22 and 0x20 puts the quote next to the
+ * controls, so that one comparison finds both; what is not ASCII passes it as a negative number.
  */
-static inline uint64_t find_stops(uint64_t w)
+static inline lanes plain_stops(lanes v)
 {
-	return (((w ^ EACH(0x02)) - EACH(0x21)) | ((w ^ EACH('\\')) - EACH(0x01))) & HIGH_BITS;
+	return lanes_or(
+	    lanes_signed_under(lanes_xor(v, lanes_fill(0x02)), 0x21), lanes_equal(v, '\\'));
 }
 
-/* The index of the first byte whose high bit is set in ${bits} (not 0, no other bits set). */
-static inline size_t first_byte(uint64_t bits)
+/* The same without what is not ASCII: exchanging the halves puts the controls lowest. */
+static inline lanes wide_stops(lanes v)
 {
-	uint64_t below = (bits & (0 - bits)) - 1;
-
-	return (size_t)((((below & EACH(0x01)) * EACH(0x01)) >> 56) - 1);
+	return lanes_or(
+	    lanes_signed_under(lanes_xor(v, lanes_fill(0x82)), 0x21 ^ 0x80), lanes_equal(v, '\\'));
 }
 
-static bool is_special(unsigned char c)
+static inline lanes not_spaces(lanes v)
 {
-	return c == '"' || c == '\\' || c < 0x20;
+	return lanes_from(lanes_xor(v, lanes_fill(' ')), 1);
 }
 
-static const unsigned char *skip_plain_long(const unsigned char *p, const unsigned char *end)
+static inline lanes not_digits(lanes v)
 {
-	uint64_t stop;
+	return lanes_from(lanes_xor(v, lanes_fill('0')), 10);
+}
 
-	for (; end - p >= 4 * WORD_SIZE; p += 4 * WORD_SIZE) {
-		stop = find_stops(load_word(p)) | find_stops(load_word(p + WORD_SIZE)) |
-		       find_stops(load_word(p + 2 * WORD_SIZE)) |
-		       find_stops(load_word(p + 3 * WORD_SIZE));
-		if (stop != 0)
-			break;
+/* Most of what is skipped is short, so the first lanes are looked at without a call. */
+static LANES_INLINE const unsigned char *skip(const unsigned char *p, const unsigned char *end,
+    lanes_test *test, const unsigned char *skip_rest(const unsigned char *, const unsigned char *))
+{
+	if (end - p >= LANES) {
+		size_t at = lanes_first(test(lanes_load(p)));
+
+		p += at;
+		if (at < LANES)
+			return p;
 	}
-	for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-		stop = find_stops(load_word(p));
-		if (stop != 0)
-			return p + first_byte(stop);
-	}
-	while (p < end && *p < 0x80 && !is_special(*p))
-		p++;
-	return p;
+	return skip_rest(p, end);
+}
+
+static const unsigned char *skip_plain_rest(const unsigned char *p, const unsigned char *end)
+{
+	return lanes_find(p, end, plain_stops);
 }
 
 /* Skips what a string is mostly made of: up to a quote, backslash, control or non-ASCII byte. */
 static inline const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end)
 {
-	for (int i = 0; i < 2 && end - p >= WORD_SIZE; i++, p += WORD_SIZE) {
-		uint64_t stop = find_stops(load_word(p));
+	return skip(p, end, plain_stops, skip_plain_rest);
+}
 
-		if (stop != 0)
-			return p + first_byte(stop);
-	}
-	return skip_plain_long(p, end);
+static const unsigned char *skip_wide_rest(const unsigned char *p, const unsigned char *end)
+{
+	return lanes_find(p, end, wide_stops);
 }
 
 /* The same, but non-ASCII bytes are skipped too. */
-static const unsigned char *skip_wide(const unsigned char *p, const unsigned char *end)
+static inline const unsigned char *skip_wide(const unsigned char *p, const unsigned char *end)
 {
-	for (; end - p >= WORD_SIZE; p += WORD_SIZE) {
-		uint64_t w = load_word(p), stop = find_stops(w) & ~w;
+	return skip(p, end, wide_stops, skip_wide_rest);
+}
 
-		if (stop != 0)
-			return p + first_byte(stop);
-	}
-	while (p < end && !is_special(*p))
+static const unsigned char *skip_spaces_rest(const unsigned char *p, const unsigned char *end)
+{
+	p = lanes_find(p, end, not_spaces);
+	while (p < end && classes[*p] == C_SPACE)
 		p++;
 	return p;
 }
 
+/* White space within a line, of which there is seldom more than one. */
 static inline const unsigned char *skip_spaces(const unsigned char *p, const unsigned char *end)
 {
-	while (end - p >= WORD_SIZE && load_word(p) == ALL_SPACES)
-		p += WORD_SIZE;
-	while (p < end && classes[*p] == C_SPACE)
-		p++;
-	return p;
+	return p < end && classes[*p] == C_SPACE ? skip_spaces_rest(p, end) : p;
+}
+
+/* White space where a line begins. */
+static inline const unsigned char *skip_indentation(
+    const unsigned char *p, const unsigned char *end)
+{
+	return skip_spaces(skip(p, end, not_spaces, skip_spaces_rest), end);
 }
 
 static bool is_digit(unsigned char c)
@@ -171,11 +164,16 @@ static bool is_digit(unsigned char c)
 	return c >= '0' && c <= '9';
 }
 
-static inline const unsigned char *skip_digits(const unsigned char *p, const unsigned char *end)
+static const unsigned char *skip_digits_rest(const unsigned char *p, const unsigned char *end)
 {
 	while (p < end && is_digit(*p))
 		p++;
 	return p;
+}
+
+static inline const unsigned char *skip_digits(const unsigned char *p, const unsigned char *end)
+{
+	return skip(p, end, not_digits, skip_digits_rest);
 }
 
 static const unsigned char *skip_mark(const unsigned char *p, const unsigned char *end)
@@ -333,12 +331,6 @@ bool jsonrpc_string_is(const char *raw, size_t len, const char *plain)
 /* Exponents of more digits are calculated with as text. */
 #define SMALL_EXPONENT_DIGITS 17
 
-struct canonical {
-	const char *bytes;
-	size_t len;
-	char store[CANONICAL_MAX];
-};
-
 /* A number taken to pieces: +-digits * 10^(+-exponent + shift). */
 struct decimal {
 	bool negative;
@@ -485,33 +477,47 @@ size_t jsonrpc_string_decode(const char *raw, size_t len, char *out)
 	return string_inside(raw, len, &inside, &len) ? write_string(inside, len, out) : 0;
 }
 
-static void make_canonical(struct canonical *c, const char *raw, size_t len)
+/* Whether an id is its own canonical form. What is too long for an id may be taken for any. */
+static bool is_canonical(const unsigned char *raw, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)raw;
-	bool number = len > 0 && (p[0] == '-' || is_digit(p[0]));
+	if (len > JSONRPC_ID_MAX || len == 0)
+		return true;
+	if (raw[0] == '-' || is_digit(raw[0]))
+		return is_plain_integer(raw, len);
+	return memchr(raw, '\\', len) == NULL;
+}
 
-	c->bytes = raw;
-	c->len = len;
-	if (len > JSONRPC_ID_MAX)
-		return;
-	if (number && !is_plain_integer(p, len)) {
-		c->bytes = c->store;
-		c->len = write_number(p, len, c->store);
-	} else if (!number && memchr(raw, '\\', len) != NULL) {
-		c->bytes = c->store;
-		c->len = write_string(p, len, c->store);
+/* Writes the canonical form of an id that has another to ${out}, CANONICAL_MAX bytes. */
+static size_t write_canonical(const unsigned char *raw, size_t len, char *out)
+{
+	return raw[0] == '-' || is_digit(raw[0]) ? write_number(raw, len, out)
+	                                         : write_string(raw, len, out);
+}
+
+static bool canonical_equal(
+    const unsigned char *a, size_t a_len, const unsigned char *b, size_t b_len)
+{
+	char a_store[CANONICAL_MAX], b_store[CANONICAL_MAX];
+	const void *x = a, *y = b;
+
+	if (!is_canonical(a, a_len)) {
+		a_len = write_canonical(a, a_len, a_store);
+		x = a_store;
 	}
+	if (!is_canonical(b, b_len)) {
+		b_len = write_canonical(b, b_len, b_store);
+		y = b_store;
+	}
+	return a_len == b_len && memcmp(x, y, a_len) == 0;
 }
 
 bool jsonrpc_id_equal(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	struct canonical x, y;
+	const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
 
 	if (a_len == b_len && memcmp(a, b, a_len) == 0)
 		return true;
-	make_canonical(&x, a, a_len);
-	make_canonical(&y, b, b_len);
-	return x.len == y.len && memcmp(x.bytes, y.bytes, x.len) == 0;
+	return canonical_equal(x, a_len, y, b_len);
 }
 
 /* SipHash-1-3: a peer that does not know the seed cannot aim at a bucket. */
@@ -549,10 +555,8 @@ static uint64_t hash_bytes(const unsigned char *p, size_t len, uint64_t key0, ui
 	size_t words = len / 8;
 
 	for (size_t i = 0; i < words; i++)
-		sip_add(v, load_word(p + i * 8));
-	for (size_t i = words * 8; i < len; i++)
-		last |= (uint64_t)p[i] << (i % 8 * 8);
-	sip_add(v, last);
+		sip_add(v, lanes_word(p + i * 8));
+	sip_add(v, last | lanes_part_word(p + words * 8, len % 8));
 	v[2] ^= 0xFF;
 	sip_round(v);
 	sip_round(v);
@@ -560,13 +564,24 @@ static uint64_t hash_bytes(const unsigned char *p, size_t len, uint64_t key0, ui
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static uint64_t hash(const unsigned char *p, size_t len, uint64_t seed)
+{
+	return hash_bytes(p, len, seed, rotate(seed, 32) ^ UINT64_C(0x5A5A5A5A5A5A5A5A));
+}
+
+static uint64_t hash_canonical(const unsigned char *raw, size_t len, uint64_t seed)
+{
+	char store[CANONICAL_MAX];
+
+	len = write_canonical(raw, len, store);
+	return hash((const unsigned char *)store, len, seed);
+}
+
 uint64_t jsonrpc_id_hash(const char *raw, size_t len, uint64_t seed)
 {
-	struct canonical c;
+	const unsigned char *p = (const unsigned char *)raw;
 
-	make_canonical(&c, raw, len);
-	return hash_bytes(
-	    (const unsigned char *)c.bytes, c.len, seed, rotate(seed, 32) ^ EACH(0x5A));
+	return is_canonical(p, len) ? hash(p, len, seed) : hash_canonical(p, len, seed);
 }
 
 /* ---- the envelope ---- */
@@ -589,7 +604,7 @@ enum key {
 enum value_type { TYPE_OBJECT, TYPE_ARRAY, TYPE_STRING, TYPE_NUMBER, TYPE_NULL, TYPE_BOOLEAN };
 
 static const struct {
-	const char *name;
+	char name[8]; /* with zeros behind it, as lanes_part_word has them */
 	size_t len;
 } keys[KEY_COUNT] = {
     [KEY_OTHER] = {"", 0},
@@ -603,6 +618,8 @@ static const struct {
 
 static enum key which_escaped_key(const unsigned char *raw, size_t len)
 {
+	if (len > JSONRPC_KEY_MAX || memchr(raw, '\\', len) == NULL)
+		return KEY_OTHER;
 	for (int i = KEY_JSONRPC; i < KEY_COUNT; i++) {
 		if (string_equals(raw, len, keys[i].name, keys[i].len))
 			return (enum key)i;
@@ -611,7 +628,7 @@ static enum key which_escaped_key(const unsigned char *raw, size_t len)
 }
 
 /* Which of the six a raw key is. Their first letters all differ. */
-static enum key which_key(const unsigned char *raw, size_t len)
+static inline enum key which_key(const unsigned char *raw, size_t len)
 {
 	static const uint8_t by_letter[256] = {
 	    ['j'] = KEY_JSONRPC,
@@ -622,12 +639,11 @@ static enum key which_key(const unsigned char *raw, size_t len)
 	    ['e'] = KEY_ERROR,
 	};
 	enum key key = (enum key)by_letter[raw[1]];
+	const unsigned char *name = (const unsigned char *)keys[key].name;
 
 	if (key != KEY_OTHER && len == keys[key].len + 2 &&
-	    memcmp(raw + 1, keys[key].name, keys[key].len) == 0)
+	    lanes_part_word(raw + 1, len - 2) == lanes_word(name))
 		return key;
-	if (len > JSONRPC_KEY_MAX || memchr(raw, '\\', len) == NULL)
-		return KEY_OTHER;
 	return which_escaped_key(raw, len);
 }
 
@@ -1060,9 +1076,7 @@ enum action {
 	A_LITERAL,
 	A_OBJECT,
 	A_ARRAY,
-	A_COLON,
-	A_NEXT_VALUE,
-	A_NEXT_KEY,
+	A_NEXT, /* a comma or a colon */
 	A_CLOSE_OBJECT,
 	A_CLOSE_ARRAY
 };
@@ -1077,10 +1091,17 @@ static const uint8_t actions[S_COUNT][C_COUNT] = {
     [S_FIRST_VALUE] = {SPACES, VALUES, [C_CLOSE_ARRAY] = A_CLOSE_ARRAY},
     [S_FIRST_KEY] = {SPACES, [C_QUOTE] = A_KEY, [C_CLOSE_OBJECT] = A_CLOSE_OBJECT},
     [S_KEY] = {SPACES, [C_QUOTE] = A_KEY},
-    [S_COLON] = {SPACES, [C_COLON] = A_COLON},
-    [S_ARRAY_NEXT] = {SPACES, [C_COMMA] = A_NEXT_VALUE, [C_CLOSE_ARRAY] = A_CLOSE_ARRAY},
-    [S_OBJECT_NEXT] = {SPACES, [C_COMMA] = A_NEXT_KEY, [C_CLOSE_OBJECT] = A_CLOSE_OBJECT},
+    [S_COLON] = {SPACES, [C_COLON] = A_NEXT},
+    [S_ARRAY_NEXT] = {SPACES, [C_COMMA] = A_NEXT, [C_CLOSE_ARRAY] = A_CLOSE_ARRAY},
+    [S_OBJECT_NEXT] = {SPACES, [C_COMMA] = A_NEXT, [C_CLOSE_OBJECT] = A_CLOSE_OBJECT},
     [S_END] = {SPACES},
+};
+
+/* What may come behind a comma or a colon. */
+static const uint8_t behind_next[S_COUNT] = {
+    [S_COLON] = S_VALUE,
+    [S_ARRAY_NEXT] = S_VALUE,
+    [S_OBJECT_NEXT] = S_KEY,
 };
 
 /* What is being read when a piece ends. */
@@ -1097,11 +1118,11 @@ enum number {
 	N_START,
 	N_MINUS,
 	N_ZERO,
-	N_INTEGER,
 	N_DOT,
-	N_FRACTION,
 	N_EXP,
 	N_SIGN,
+	N_INTEGER, /* from here on any digits may follow */
+	N_FRACTION,
 	N_EXPONENT,
 	N_STATES,
 	N_OVER /* the byte belongs to what follows */
@@ -1134,8 +1155,9 @@ static const uint8_t number_next[N_STATES][C_COUNT] = {
 
 static const struct literal {
 	const char *text;
+	size_t len;
 	enum value_type type;
-} literals[] = {{"true", TYPE_BOOLEAN}, {"false", TYPE_BOOLEAN}, {"null", TYPE_NULL}};
+} literals[] = {{"true", 4, TYPE_BOOLEAN}, {"false", 5, TYPE_BOOLEAN}, {"null", 4, TYPE_NULL}};
 
 /* What is known of the elements of a batch. */
 #define BATCH_HAS_ELEMENTS 1
@@ -1175,19 +1197,24 @@ static void keep_token(struct jsonrpc_scan *s, const unsigned char *end)
 		keep(s->kept_method, sizeof(s->kept_method), &s->method_len, p, n);
 }
 
-/* A key of the message is over. */
+static inline void take_key(struct jsonrpc_scan *s, const unsigned char *raw, size_t len)
+{
+	s->key = (uint8_t)which_key(raw, len);
+	s->id_len = 0;
+	s->method_len = 0;
+}
+
+/* A key of the message that was not simply there is over. */
 static void note_key(struct jsonrpc_scan *s, const unsigned char *end)
 {
 	size_t len = offset(s, end) - s->token_at;
 
 	if (s->token_at >= s->at) {
-		s->key = (uint8_t)which_key(s->piece + (s->token_at - s->at), len);
+		take_key(s, s->piece + (s->token_at - s->at), len);
 	} else {
 		keep_token(s, end);
-		s->key = (uint8_t)which_key((const unsigned char *)s->kept_key, len);
+		take_key(s, (const unsigned char *)s->kept_key, len);
 	}
-	s->id_len = 0;
-	s->method_len = 0;
 }
 
 /*
@@ -1196,14 +1223,14 @@ static void note_key(struct jsonrpc_scan *s, const unsigned char *end)
  */
 static void note_value(struct jsonrpc_scan *s, const unsigned char *end, enum value_type type)
 {
-	struct jsonrpc_span span = {s->token_at, offset(s, end) - s->token_at};
-
 	if (s->level == 0)
 		return;
 	if (s->depth == s->level) {
 		if (s->digest != NULL && type != TYPE_OBJECT && type != TYPE_ARRAY)
 			keep_token(s, end);
-		take_member(&s->found, &s->seen, (enum key)s->key, type, span);
+		if (s->key != KEY_OTHER)
+			take_member(&s->found, &s->seen, (enum key)s->key, type,
+			    (struct jsonrpc_span){s->token_at, offset(s, end) - s->token_at});
 	} else if (s->depth + 1 == s->level) {
 		s->found.kind = JSONRPC_INVALID;
 		if (type == TYPE_OBJECT)
@@ -1228,8 +1255,6 @@ static inline const unsigned char *value_over(
 static inline const unsigned char *key_over(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
-	if (s->depth == s->level)
-		note_key(s, p);
 	/* What nearly always comes next is not worth another step. */
 	if (p < end && *p == ':') {
 		s->state = S_VALUE;
@@ -1243,7 +1268,12 @@ static const unsigned char *string_over(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
 	s->token = TOKEN_NONE;
-	return s->in_key ? key_over(s, p, end) : value_over(s, p, TYPE_STRING);
+	if (!s->in_key)
+		return value_over(s, p, TYPE_STRING);
+	if (s->depth == s->level)
+		note_key(s, p);
+	s->in_key = false;
+	return key_over(s, p, end);
 }
 
 /* The rest of an escape, behind its backslash. */
@@ -1276,26 +1306,71 @@ static const unsigned char *wide_run(
 	return stop;
 }
 
-/* The rest of a string. Escapes that stand whole in the piece are skipped in passing. */
+/*
+ * Skips text and the escapes of one letter, as far as whole blocks go. An escape takes its
+ * backslash and what stands behind it out of the block's stops, so that nothing is loaded twice.
+ */
+static const unsigned char *skip_blocks(const unsigned char *p, const unsigned char *end)
+{
+	while (end - p > LANES_BLOCK) {
+		uint64_t stops = lanes_block(p, plain_stops);
+
+		while (stops != 0) {
+			size_t at = lanes_lowest(stops);
+
+			if (p[at] != '\\' || escapes[p[at + 1]] == 0)
+				return p + at;
+			/* A jump, so that the next block need not wait for where this stop is. */
+			if (at == LANES_BLOCK - 1) {
+				p++;
+				break;
+			}
+			stops &= stops - 1;
+			stops &= ~(UINT64_C(2) << at);
+		}
+		p += LANES_BLOCK;
+	}
+	return p;
+}
+
+static bool is_unit(const unsigned char *p)
+{
+	return p[0] == '\\' && p[1] == 'u' &&
+	       (hex_value(p[2]) | hex_value(p[3]) | hex_value(p[4]) | hex_value(p[5])) >= 0;
+}
+
+/* An escape that stands whole in the piece needs no state; of \uXXXX there are often more. */
+static const unsigned char *begin_escape(
+    struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
+{
+	const unsigned char *start = p;
+
+	if (end - p > 1 && escapes[p[1]] != 0)
+		return p + 2;
+	while (end - p >= 6 && is_unit(p))
+		p += 6;
+	if (p > start)
+		return p;
+	s->sub = ESCAPE_BEGUN;
+	return escape_run(s, p + 1, end);
+}
+
+/* The rest of a string. */
 static const unsigned char *string_run(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
 	for (;;) {
-		p = skip_plain(p, end);
+		p = skip_plain(skip_blocks(p, end), end);
 		if (p == end)
 			return p;
 		if (*p == '"')
 			return string_over(s, p + 1, end);
-		if (*p == '\\' && end - p > 1 && escapes[p[1]] != 0) {
-			p += 2;
-		} else if (*p == '\\') {
-			s->sub = ESCAPE_BEGUN;
-			p = escape_run(s, p + 1, end);
-		} else if (*p >= 0x80) {
+		if (*p == '\\')
+			p = begin_escape(s, p, end);
+		else if (*p >= 0x80)
 			p = wide_run(s, p, end);
-		} else {
+		else
 			return fail(s, end);
-		}
 	}
 }
 
@@ -1314,7 +1389,7 @@ static const unsigned char *number_run(
 		if (next == N_START)
 			return fail(s, end);
 		p++;
-		if (next == at)
+		if (next >= N_INTEGER)
 			p = skip_digits(p, end);
 		at = next;
 	}
@@ -1395,10 +1470,13 @@ static const unsigned char *begin_key(
 {
 	const unsigned char *stop = skip_plain(p + 1, end);
 
+	if (stop < end && *stop == '"') {
+		if (s->depth == s->level)
+			take_key(s, p, (size_t)(stop + 1 - p));
+		return key_over(s, stop + 1, end);
+	}
 	mark(s, p);
 	s->in_key = true;
-	if (stop < end && *stop == '"')
-		return key_over(s, stop + 1, end);
 	s->key_len = 0;
 	begin_token(s, TOKEN_STRING, 0);
 	return string_run(s, stop, end);
@@ -1410,7 +1488,6 @@ static const unsigned char *begin_string(
 	const unsigned char *stop = skip_plain(p + 1, end);
 
 	mark(s, p);
-	s->in_key = false;
 	if (stop < end && *stop == '"')
 		return value_over(s, stop + 1, TYPE_STRING);
 	begin_token(s, TOKEN_STRING, 0);
@@ -1421,17 +1498,28 @@ static const unsigned char *begin_number(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
 	mark(s, p);
-	s->in_key = false;
-	begin_token(s, TOKEN_NUMBER, N_START);
+	if (*p >= '1') {
+		p = skip_digits(p + 1, end);
+		if (p < end && number_next[N_INTEGER][classes[*p]] == N_OVER)
+			return value_over(s, p, TYPE_NUMBER);
+		begin_token(s, TOKEN_NUMBER, N_INTEGER);
+	} else {
+		begin_token(s, TOKEN_NUMBER, N_START);
+	}
 	return number_run(s, p, end);
 }
 
 static const unsigned char *begin_literal(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
+	uint8_t which = *p == 't' ? 0 : *p == 'f' ? 1 : 2; /* as in the table */
+	const struct literal *l = &literals[which];
+
 	mark(s, p);
-	s->in_key = false;
-	s->literal = *p == 't' ? 0 : *p == 'f' ? 1 : 2; /* as in the table */
+	/* The first byte is right, and of the others there are at most four. */
+	if (end - p >= (ptrdiff_t)l->len && memcmp(p + l->len - 4, l->text + l->len - 4, 4) == 0)
+		return value_over(s, p + l->len, l->type);
+	s->literal = which;
 	begin_token(s, TOKEN_LITERAL, 0);
 	return literal_run(s, p, end);
 }
@@ -1483,12 +1571,20 @@ static const unsigned char *close_container(
 static inline const unsigned char *step(
     struct jsonrpc_scan *s, const unsigned char *p, const unsigned char *end)
 {
-	switch ((enum action)actions[s->state][classes[*p]]) {
+	uint8_t action = actions[s->state][classes[*p]];
+
+	if (action == A_NEXT) {
+		s->state = behind_next[s->state];
+		if (++p == end)
+			return p;
+		action = actions[s->state][classes[*p]];
+	}
+	switch ((enum action)action) {
 	case A_SPACE:
 		return skip_spaces(p + 1, end);
 	case A_NEWLINE:
 		s->newline = true;
-		return skip_spaces(p + 1, end);
+		return skip_indentation(p + 1, end);
 	case A_KEY:
 		return begin_key(s, p, end);
 	case A_STRING:
@@ -1501,17 +1597,11 @@ static inline const unsigned char *step(
 		return open_container(s, p, end, true);
 	case A_ARRAY:
 		return open_container(s, p, end, false);
-	case A_COLON:
-	case A_NEXT_VALUE:
-		s->state = S_VALUE;
-		return p + 1;
-	case A_NEXT_KEY:
-		s->state = S_KEY;
-		return end - p > 1 && p[1] == '"' ? begin_key(s, p + 1, end) : p + 1;
 	case A_CLOSE_OBJECT:
 		return close_container(s, p, TYPE_OBJECT);
 	case A_CLOSE_ARRAY:
 		return close_container(s, p, TYPE_ARRAY);
+	case A_NEXT:
 	case A_FAIL:
 		break;
 	}

@@ -1,29 +1,15 @@
 /*
  * UTF-8 validation over a text that comes in pieces.
  *
- * Whole characters within a piece are checked without touching the state; only
- * one that is cut by the end of a piece goes byte by byte.
+ * Within a piece lanes of bytes are checked at once, each time from the beginning of a character;
+ * only one that is cut by an end of the piece goes byte by byte.
  */
 #include "utf8.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#define HIGH_BITS UINT64_C(0x8080808080808080)
-
-static const unsigned char *skip_ascii(const unsigned char *p, const unsigned char *end)
-{
-	uint64_t word;
-
-	for (; end - p >= (ptrdiff_t)sizeof(word); p += sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		if (word & HIGH_BITS)
-			break;
-	}
-	while (p < end && *p < 0x80)
-		p++;
-	return p;
-}
+#include "lanes.h"
 
 static bool is_tail(unsigned char c)
 {
@@ -51,34 +37,56 @@ static bool continue_char(struct utf8 *u, unsigned char c)
 	return true;
 }
 
-/* The length of the valid character (not ASCII) at ${p}, of which 4 bytes can be read; or 0. */
-static size_t char_length(const unsigned char *p)
+static inline lanes not_ascii(lanes v)
 {
-	if (p[0] < 0xE0)
-		return p[0] >= 0xC2 && is_tail(p[1]) ? 2 : 0;
-	if (!is_tail(p[1]) || !is_tail(p[2]))
-		return 0;
-	if (p[0] < 0xF0) {
-		bool bad = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F);
-
-		return bad ? 0 : 3;
-	}
-	if (!is_tail(p[3]) || p[0] > 0xF4)
-		return 0;
-	return (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F) ? 0 : 4;
+	return v;
 }
 
-/* Checks whole characters; stops at ASCII, near the end, or (false) at an invalid one. */
+/*
+ * What is wrong in ${v}, which begins with a character: a byte that is a tail where none
+ * must be, or the other way round; a byte that is in no character; a second byte that makes an
+ * overlong form, a surrogate or more than U+10FFFF.
+ */
+static inline lanes wrong_bytes(lanes v)
+{
+	lanes first = lanes_behind(v, 1);
+	lanes must = lanes_or(lanes_from(first, 0xC0),
+	    lanes_or(lanes_from(lanes_behind(v, 2), 0xE0), lanes_from(lanes_behind(v, 3), 0xF0)));
+	lanes wrong = lanes_xor(must, lanes_signed_under(v, 0xC0));
+	lanes never =
+	    lanes_or(lanes_from(v, 0xF5), lanes_equal(lanes_and(v, lanes_fill(0xFE)), 0xC0));
+	lanes e0 = lanes_equal(first, 0xE0), ed = lanes_equal(first, 0xED);
+	lanes f0 = lanes_equal(first, 0xF0), f4 = lanes_equal(first, 0xF4);
+	lanes low3 = lanes_signed_under(v, 0xA0), low4 = lanes_signed_under(v, 0x90);
+	lanes three = lanes_and(lanes_or(e0, ed), lanes_xor(low3, ed));
+	lanes four = lanes_and(lanes_or(f0, f4), lanes_xor(low4, f4));
+
+	return lanes_or(lanes_or(wrong, never), lanes_or(three, four));
+}
+
+/* How many bytes before ${end} belong to a character that is not over there. */
+static inline size_t cut_off(const unsigned char *end)
+{
+	if (end[-1] >= 0xC0)
+		return 1;
+	if (end[-2] >= 0xE0)
+		return 2;
+	return end[-3] >= 0xF0 ? 3 : 0;
+}
+
+/* Checks whole characters; stops at lanes of ASCII, near the end, or (false) at an invalid one. */
 static bool skip_chars(const unsigned char **at, const unsigned char *end)
 {
 	const unsigned char *p = *at;
 
-	while (end - p >= 4 && *p >= 0x80) {
-		size_t n = char_length(p);
+	while (end - p >= LANES) {
+		lanes v = lanes_load(p);
 
-		if (n == 0)
+		if (!lanes_any(v))
+			break;
+		if (lanes_any(wrong_bytes(v)))
 			return false;
-		p += n;
+		p += LANES - cut_off(p + LANES);
 	}
 	*at = p;
 	return true;
@@ -93,8 +101,8 @@ bool utf8_feed(struct utf8 *u, const void *bytes, size_t len)
 			if (!continue_char(u, *p++))
 				return false;
 		} else if (*p < 0x80) {
-			p = skip_ascii(p, end);
-		} else if (end - p >= 4) {
+			p = lanes_find(p, end, not_ascii);
+		} else if (end - p >= LANES) {
 			if (!skip_chars(&p, end))
 				return false;
 		} else if (!begin_char(u, *p++)) {

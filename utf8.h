@@ -18,7 +18,7 @@ struct utf8 {
 /*
  * Checks the next ${len} bytes of a text. Returns false at the first byte that
  * cannot be part of valid UTF-8; the state is then of no more use.
- * Runs of ASCII are checked a word at a time.
+ * Many bytes are checked at a time.
  */
 bool utf8_feed(struct utf8 *u, const void *bytes, size_t len);
 

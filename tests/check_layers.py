@@ -10,7 +10,7 @@ from pathlib import Path
 
 # Lowest first. A module may include those of lower levels and, without a circle, of its own.
 LEVELS = [
-    "ascii compat version wsmcp utf8 buf pool clock fd log signals terminal words uri recall base64 nearest output",
+    "ascii compat lanes version wsmcp utf8 buf pool clock fd log signals terminal words uri recall base64 nearest output",
     "session_options jsonrpc template value schema tool arguments content listing pretty screen form catalog verb completion json envelope message answer pending frame handshake outbox keepalive reason url expand headers options command quote phrase report cause",
     "method verdict backoff due replay parts session_state pages protocol task ask call object diagnosis checklist",
     "sock trace lineio helper link asked queue served resume loss from_host from_server session config trust source save progress editor console show dialog",
