@@ -5,7 +5,7 @@
 
 #define ROOM_ENOUGH ((size_t)16384)     /* free bytes that are worth a read of their own */
 #define WASTE_MAX   ((size_t)64)        /* unused bytes that a finished message may hold on to */
-#define POOL_SMALL  ((size_t)1 << 20)   /* bytes of small blocks that an intake keeps */
+#define POOL_SMALL  ((size_t)2 << 20)   /* bytes of small blocks that an intake keeps */
 #define MOVED_MAX   ((size_t)64 * 1024) /* what is larger is left to realloc, which moves pages */
 #define BOM         "\xEF\xBB\xBF"
 #define BOM_LEN     3

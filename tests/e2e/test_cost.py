@@ -250,10 +250,10 @@ def functions(path):
 
 # What is reached, of one message, or of one request with its answer: all of the process.
 INSTRUCTIONS = {
-    "note to the server": 4483,
-    "note to the host": 5283,
-    "request, 50 at a time": 14553,
-    "request, one at a time": 21209,
+    "note to the server": 3289,
+    "note to the host": 4085,
+    "request, 50 at a time": 10660,
+    "request, one at a time": 17336,
 }
 COUNTED = {  # how it is made to flow, and how often
     "note to the server": (lambda t, n: t.notes(t.to_server, n), 10000),
