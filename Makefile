@@ -6,6 +6,7 @@
 #   make sim             the simulator alone: SEEDS=1000000 for a long run
 #   make test-asan       the same tests under AddressSanitizer and UBSan
 #   make test-valgrind   the same tests under valgrind
+#   make bench           the benchmark, against other bridges: BENCH=--quick, BENCH=--help
 #   make lint, format    check or apply the formatting, static analysis
 #   make library         build the C library, build/plain/libwsmcp.so and .a
 #   make manual          build the man page and the completions in build/plain/manual
@@ -90,7 +91,7 @@ LINK    = $(CC) $(VARIANT_LDFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # --- building ------------------------------------------------------------------------------
 
-.PHONY: all library manual units fuzzers simulator drivers sim need-libraries demo test check test-asan test-valgrind lint format \
+.PHONY: all library manual units fuzzers simulator drivers benchmarks bench sim need-libraries need-openssl demo test check test-asan test-valgrind lint format \
     install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -204,6 +205,34 @@ $(BUILD)/drivers/%: $(BUILD)/tests/e2e/%.o $$(call objects,client lookup)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
+# The benchmark: the load generator, and the programs that are no bridges but limits.
+BENCH_LIMITS   := copy curl_loop
+BENCH_LOAD     := $(filter-out $(BENCH_LIMITS),$(basename $(notdir $(wildcard tests/bench/*.c))))
+OPENSSL_CFLAGS  = $(call once,OPENSSL_CFLAGS,$(shell $(PKG_CONFIG) --cflags openssl 2>/dev/null))
+OPENSSL_LIBS    = $(call once,OPENSSL_LIBS,$(shell $(PKG_CONFIG) --libs openssl 2>/dev/null || echo -lssl -lcrypto))
+CURL_LIBS       = $(call once,CURL_LIBS,$(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null))
+
+benchmarks: $(BUILD)/bench/load $(BUILD)/bench/copy $(BUILD)/bench/curl-loop
+
+$(patsubst %,$(BUILD)/tests/bench/%.o,$(BENCH_LOAD) $(BENCH_LIMITS)): TEST_CFLAGS = -D_GNU_SOURCE $(OPENSSL_CFLAGS)
+$(patsubst %,$(BUILD)/tests/bench/%.o,$(BENCH_LOAD)): | need-openssl
+
+need-openssl:
+	@echo '#include <openssl/ssl.h>' | $(CC) $(OPENSSL_CFLAGS) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || \
+	    { echo "the benchmark needs the headers of OpenSSL's libssl (found: none; ./setup.sh bench installs them where it can)." >&2; exit 1; }
+
+$(BUILD)/bench/load: $(BENCH_LOAD:%=$(BUILD)/tests/bench/%.o)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(OPENSSL_LIBS) $(LDLIBS)
+
+$(BUILD)/bench/copy: $(BUILD)/tests/bench/copy.o
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/curl-loop: $(BUILD)/tests/bench/curl_loop.o
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(CURL_LIBS) $(LDLIBS)
+
 -include $(wildcard $(BUILD)/*.d $(BUILD)/pic/*.d $(BUILD)/manual/*.d $(BUILD)/tests/*/*.d)
 
 # --- running and testing -------------------------------------------------------------------
@@ -244,10 +273,17 @@ sim:
 	@$(build) simulator
 	@$(BUILD)/sim/sim --seeds $(SEEDS) --jobs $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
+# What it says goes to build/bench, too: bench.json, bench.svg. Options of the driver: make bench BENCH='--rounds 3'.
+bench:
+	@./setup.sh bench
+	@echo '-- building'
+	@$(build) all benchmarks
+	@python3 tests/bench/bench.py $(BENCH)
+
 # --- source code ---------------------------------------------------------------------------
 
 C_SOURCES  := $(wildcard *.c manual/*.c)
-C_ALL      := $(wildcard *.c *.h manual/*.[ch] examples/*.c tests/e2e/*_driver.c tests/unit/*.[ch] tests/fuzz/*.[ch] tests/sim/*.[ch])
+C_ALL      := $(wildcard *.c *.h manual/*.[ch] examples/*.c tests/e2e/*_driver.c tests/unit/*.[ch] tests/fuzz/*.[ch] tests/sim/*.[ch] tests/bench/*.[ch])
 SH_SOURCES := $(wildcard setup.sh .ci/run tests/*.sh tests/*/*.sh)
 PY_SOURCES := tests/run $(wildcard tests/*.py tests/*/*.py)
 
