@@ -16,7 +16,7 @@
 #define CLOSE_GOING_AWAY 1001
 
 #define RECEIVE_MESSAGES 4096 /* of one turn */
-#define RECEIVE_BYTES    ((uint64_t)4 << 20)
+#define RECEIVE_BYTES    ((uint64_t)1 << 18)
 #define ATTEMPT_GAP      1000 /* ms between attempts that a message of the host causes */
 #define SUSPECT_WAIT     2000 /* ms for the answer to a PING after the machine slept */
 

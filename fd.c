@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* for F_SETPIPE_SZ of Linux */
 #include "fd.h"
 
 #include <errno.h>
@@ -130,6 +131,19 @@ ssize_t fd_out_writev(struct fd_out *out, const struct iovec *iov, int count)
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	return n;
+}
+
+void fd_widen(int fd)
+{
+#ifdef F_SETPIPE_SZ
+	int saved = errno, holds = fcntl(fd, F_GETPIPE_SZ);
+
+	if (holds > 0 && (size_t)holds < FD_WIDE)
+		(void)fcntl(fd, F_SETPIPE_SZ, (int)FD_WIDE);
+	errno = saved;
+#else
+	(void)fd;
+#endif
 }
 
 int fd_cloexec(int fd)

@@ -42,6 +42,14 @@ void fd_out_end(struct fd_out *out);
 ssize_t fd_out_writev(struct fd_out *out, const struct iovec *iov, int count);
 
 /*
+ * Lets a pipe hold FD_WIDE bytes (where the system has pipes that can be told so): for data that
+ * does not fit in, over which the two ends would sleep and wake in turns. What holds more, is no
+ * pipe, or may not grow, stays as it is.
+ */
+#define FD_WIDE ((size_t)256 * 1024)
+void fd_widen(int fd);
+
+/*
  * Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed, so that none of them becomes
  * something else by accident. Returns 0, or -1 with errno set.
  */

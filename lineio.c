@@ -11,6 +11,7 @@
 
 #define READ_SIZE   ((size_t)1 << 19) /* more than a Linux pipe holds, unless it was made larger */
 #define LONG_LINE   ((size_t)1 << 15) /* from here on a line is read straight into its message */
+#define PIPE_SIZE   ((size_t)1 << 16) /* a line as long as that does not fit into a Linux pipe */
 #define GATHER      256               /* messages in one write */
 #define GATHER_SIZE ((size_t)1 << 20) /* bytes written before somebody else has a turn */
 
@@ -20,6 +21,7 @@ struct line_reader {
 	int fd;
 	bool eof;
 	bool line_over; /* the line in the intake is complete */
+	bool widened;   /* the pipe was made wider, if it was one */
 	size_t at, end; /* what of buffer was read and not split yet */
 	struct intake intake;
 	unsigned char buffer[READ_SIZE];
@@ -32,7 +34,7 @@ struct line_reader *line_reader_new(int fd, size_t max)
 	if (r == NULL)
 		return NULL;
 	r->fd = fd;
-	r->eof = r->line_over = false;
+	r->eof = r->line_over = r->widened = false;
 	r->at = r->end = 0;
 	intake_init(&r->intake, max);
 	return r;
@@ -76,6 +78,10 @@ static void read_long_line(struct line_reader *r)
 	unsigned char *to;
 	size_t room, n;
 
+	if (!r->widened && intake_size(&r->intake) >= PIPE_SIZE) {
+		fd_widen(r->fd);
+		r->widened = true;
+	}
 	to = intake_room(&r->intake, READ_SIZE, &room);
 	n = read_some(r, to, room);
 	newline = n > 0 ? memchr(to, '\n', n) : NULL;
@@ -153,6 +159,7 @@ struct line_writer {
 	struct message_list queue; /* its head is being written */
 	size_t written;            /* bytes of the head's line */
 	bool blocked;              /* the last write was not taken whole */
+	bool widened;              /* the pipe was made wider, if it was one */
 };
 
 struct line_writer *line_writer_new(int fd)
@@ -248,6 +255,10 @@ int line_writer_process(struct line_writer *w, short revents)
 
 void line_writer_put(struct line_writer *w, struct message *m)
 {
+	if (!w->widened && m->text.len >= PIPE_SIZE) {
+		fd_widen(w->out.fd);
+		w->widened = true;
+	}
 	message_list_push(&w->queue, m);
 }
 

@@ -29,8 +29,8 @@
 #define OLDEST_LIBCURL   0x080e00             /* first with CURLWS_NOAUTOPONG */
 #define SCRATCH_SIZE     ((size_t)65536)      /* first read of a frame */
 #define DIRECT_MAX       ((size_t)1 << 20)    /* later reads, straight into the message */
-#define RECEIVE_BUDGET   ((size_t)1 << 20)    /* bytes a call of link_receive takes at most */
-#define WRITE_BUDGET     ((size_t)1 << 20)    /* bytes written before somebody else has a turn */
+#define RECEIVE_BUDGET   ((size_t)1 << 18)    /* bytes a call of link_receive takes at most */
+#define WRITE_BUDGET     ((size_t)1 << 17)    /* bytes written before somebody else has a turn */
 #define ROOM_MARK        ((size_t)256 * 1024) /* bytes waiting in the outbox */
 #define CLOSE_WAIT       1000                 /* ms for the peer's part of the closing handshake */
 #define ANSWER_FIELD_MAX 1024

@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700 /* posix_openpt */
+#define _GNU_SOURCE /* posix_openpt, F_GETPIPE_SZ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -514,6 +514,27 @@ static void cloexec_is_set(void **state)
 	assert_int_equal(errno, EBADF);
 }
 
+#ifdef F_GETPIPE_SZ
+static void a_pipe_is_made_wider(void **state)
+{
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	errno = EXDEV;
+	fd_widen(p[0]);
+	assert_int_equal(fcntl(p[1], F_GETPIPE_SZ), FD_WIDE);
+	assert_int_equal(fcntl(p[0], F_SETPIPE_SZ, 2 * FD_WIDE), 2 * FD_WIDE);
+	fd_widen(p[1]); /* and never narrower */
+	assert_int_equal(fcntl(p[0], F_GETPIPE_SZ), 2 * FD_WIDE);
+	close(p[0]);
+	close(p[1]);
+	fd_widen(p[0]); /* what is no pipe is left alone, and errno */
+	fd_widen(-1);
+	assert_int_equal(errno, EXDEV);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +557,9 @@ int main(void)
 	    cmocka_unit_test(closed_descriptor_is_an_error),
 	    cmocka_unit_test(end_may_come_twice_and_leaves_errno),
 	    cmocka_unit_test(cloexec_is_set),
+#ifdef F_GETPIPE_SZ
+	    cmocka_unit_test(a_pipe_is_made_wider),
+#endif
 	};
 
 	/* As main() does; and a write that blocks ends the test. */

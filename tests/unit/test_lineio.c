@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* F_GETPIPE_SZ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "fd.h"
 #include "lineio.h"
 
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
@@ -361,6 +363,52 @@ static void long_lines(void **state)
 		}
 	}
 }
+
+#ifdef F_GETPIPE_SZ
+/* Over a pipe that is smaller than a line the two ends sleep and wake in turns. */
+static void long_lines_make_the_pipe_wider(void **state)
+{
+	static char text[] = "{\"jsonrpc\":\"2.0\",\"method\":\"m\"}\n", blank[4096];
+	struct pair p = open_pipe();
+	struct line_reader *r = line_reader_new(p.in, NO_LIMIT);
+	int size = fcntl(p.in, F_GETPIPE_SZ);
+
+	(void)state;
+	memset(blank, ' ', sizeof(blank));
+	write_all(p.out, text, strlen(text));
+	line_reader_process(r, POLLIN);
+	message_free(line_reader_take(r));
+	for (size_t sent = 0; sent < 65536; sent += sizeof(blank)) {
+		assert_int_equal(fcntl(p.in, F_GETPIPE_SZ), size);
+		write_all(p.out, blank, sizeof(blank));
+		line_reader_process(r, POLLIN);
+		assert_null(line_reader_take(r));
+	}
+	write_all(p.out, text, strlen(text));
+	line_reader_process(r, POLLIN);
+	message_free(line_reader_take(r));
+	assert_int_equal(fcntl(p.in, F_GETPIPE_SZ), FD_WIDE);
+	line_reader_free(r);
+	close_pair(&p);
+}
+
+static void long_messages_make_the_pipe_wider(void **state)
+{
+	static char text[65536 + 1];
+	struct pair p = open_pipe();
+	struct line_writer *w = line_writer_new(p.out);
+	int size = fcntl(p.in, F_GETPIPE_SZ);
+
+	(void)state;
+	memset(text, '1', sizeof(text));
+	line_writer_put(w, message_new(text, 65535));
+	assert_int_equal(fcntl(p.in, F_GETPIPE_SZ), size);
+	line_writer_put(w, message_new(text, 65536));
+	assert_int_equal(fcntl(p.in, F_GETPIPE_SZ), FD_WIDE);
+	line_writer_free(w);
+	close_pair(&p);
+}
+#endif
 
 static void a_line_over_the_limit_comes_as_a_digest(void **state)
 {
@@ -769,6 +817,10 @@ int main(void)
 	    cmocka_unit_test(the_mode_is_left_alone),
 	    cmocka_unit_test(an_error_is_the_end),
 	    cmocka_unit_test(long_lines),
+#ifdef F_GETPIPE_SZ
+	    cmocka_unit_test(long_lines_make_the_pipe_wider),
+	    cmocka_unit_test(long_messages_make_the_pipe_wider),
+#endif
 	    cmocka_unit_test(a_line_over_the_limit_comes_as_a_digest),
 	    cmocka_unit_test(a_reader_may_be_freed_at_any_time),
 	    cmocka_unit_test(messages_become_lines),
