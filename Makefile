@@ -251,7 +251,7 @@ demo:
 test check:
 	@./setup.sh test
 	@echo '-- building'
-	@$(build) all library units simulator drivers
+	@$(build) all library units simulator drivers benchmarks
 	@$(build) VARIANT=fuzz fuzzers
 	@tests/run
 

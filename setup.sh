@@ -338,7 +338,7 @@ install_peers() {
 
 build='compiler make pkgconfig curl cjson libedit'
 demo="$build python websockets"
-tests="$build python venv cmocka fuzzer openssl certificates node nginx tmux"
+tests="$build python venv cmocka fuzzer openssl libssl certificates node nginx tmux"
 bench="$build python openssl libssl"
 lint="$build python clangformat clangtidy shellcheck"
 
