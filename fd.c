@@ -1,4 +1,6 @@
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for F_SETPIPE_SZ of Linux */
+#endif
 #include "fd.h"
 
 #include <errno.h>

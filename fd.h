@@ -44,7 +44,8 @@ ssize_t fd_out_writev(struct fd_out *out, const struct iovec *iov, int count);
 /*
  * Lets a pipe hold FD_WIDE bytes (where the system has pipes that can be told so): for data that
  * does not fit in, over which the two ends would sleep and wake in turns. What holds more, is no
- * pipe, or may not grow, stays as it is.
+ * pipe, or may not grow, stays as it is. This is the one thing that is changed for others, too: a
+ * pipe that is wider breaks nothing of theirs.
  */
 #define FD_WIDE ((size_t)256 * 1024)
 void fd_widen(int fd);

@@ -68,7 +68,7 @@ static bool text_resize(struct pool *pool, struct buf *t, size_t cap)
  */
 static bool text_fit(struct pool *pool, struct buf *t)
 {
-	size_t waste = pool != NULL ? WASTE_MAX + t->len / 2 : WASTE_MAX;
+	size_t waste = pool != NULL ? WASTE_MAX + t->len : WASTE_MAX;
 
 	if (t->cap > t->len && t->cap - t->len - 1 <= waste)
 		return true;
@@ -115,7 +115,7 @@ void message_free(struct message *m)
 		return;
 	pool = m->pool;
 	pool_give(pool, m->text.data, m->text.cap);
-	pool_give(pool, m, sizeof(*m));
+	pool_give(pool, m, m->room);
 }
 
 size_t message_cost(const struct message *m)
@@ -224,11 +224,17 @@ static void intake_reset(struct intake *in)
 	jsonrpc_scan_begin(&in->scan, NULL);
 }
 
+/* Two more than the limit: a newline may stand there, and a byte behind it shows the excess. */
+static size_t text_max(const struct intake *in)
+{
+	return in->max + 2;
+}
+
 void intake_init(struct intake *in, size_t max)
 {
 	in->max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4;
 	in->usual = 0;
-	in->pool = pool_new(POOL_SMALL, 2 * in->max);
+	in->pool = pool_new(POOL_SMALL, text_max(in) + 1);
 	intake_reset(in);
 }
 
@@ -269,8 +275,8 @@ static void intake_go_over(struct intake *in)
 
 /*
  * Sees to it that at least one more byte and the spare one fit, better ${want}. Grows by half
- * at least: realloc moves large blocks by remapping pages, so nothing is copied, and what was not
- * written yet takes no memory. Returns how many fit, 0 if memory is out.
+ * at least: realloc moves large blocks by remapping pages, so nothing is copied, and what was never
+ * written takes no memory. Returns how many fit, 0 if memory is out.
  */
 static size_t text_room(struct pool *pool, struct buf *t, size_t want, size_t max)
 {
@@ -291,12 +297,6 @@ static size_t text_room(struct pool *pool, struct buf *t, size_t want, size_t ma
 	return unused < want ? unused : want;
 }
 
-/* Two more than the limit: a newline may stand there, and a byte behind it shows the excess. */
-static size_t text_max(const struct intake *in)
-{
-	return in->max + 2;
-}
-
 /* Begins to keep a message, if memory lasts. */
 static void begin_message(struct intake *in)
 {
@@ -305,7 +305,7 @@ static void begin_message(struct intake *in)
 	in->message = pool_take(in->pool, &size);
 	if (in->message == NULL)
 		return;
-	*in->message = (struct message){.pool = in->pool};
+	*in->message = (struct message){.pool = in->pool, .room = size};
 	buf_init(&in->message->text, text_max(in) + 1);
 }
 

@@ -37,6 +37,7 @@ struct message {
 	uint64_t end;        /* of the outbox that has it: where it ends in the outgoing stream */
 	uint64_t serial;     /* the session's number for it, so that requests find their message */
 	struct pool *pool;   /* what its memory is given back to, NULL = nobody keeps it */
+	size_t room;         /* bytes of the block that this is in */
 };
 
 /* A message with a copy of ${text}, scanned. NULL if memory is out. */
@@ -109,8 +110,8 @@ void intake_free(struct intake *in);
 size_t intake_size(const struct intake *in);
 
 /*
- * Tells that ${len} more bytes of the message are announced, for which room is made. If that is
- * over the limit, nothing is kept from now on, so that no memory is spent on what will be dropped.
+ * Tells that ${len} more bytes of the message are announced, for which room is made: addresses, which
+ * take no memory before something is written. If that is over the limit, nothing is kept from now on, so that no memory is spent on what will be dropped.
  */
 void intake_expect(struct intake *in, size_t len);
 

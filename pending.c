@@ -158,8 +158,10 @@ struct pending *pending_add(struct pending_table *t, const char *id, size_t len)
 		return NULL;
 	if (t->owed.count + t->settled.count >= t->bucket_count)
 		grow(t);
-	*p = (struct pending){
-	    .state = PENDING_OWED, .hash = jsonrpc_id_hash(id, len, t->seed), .id_len = len};
+	*p = (struct pending){.state = PENDING_OWED,
+	    .hash = jsonrpc_id_hash(id, len, t->seed),
+	    .room = size,
+	    .id_len = len};
 	memcpy(p->id, id, len);
 	struct pending **b = bucket(t, p->hash);
 	p->chain = *b;
@@ -203,7 +205,7 @@ void pending_remove(struct pending_table *t, struct pending *p)
 	message_free(p->kept);
 	message_free(p->copy);
 	free(p->alias);
-	pool_give(t->pool, p, sizeof *p + p->id_len);
+	pool_give(t->pool, p, p->room);
 }
 
 void pending_forget_settled(struct pending_table *t)

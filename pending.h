@@ -65,6 +65,7 @@ struct pending {
 	unsigned flags;  /* enum pending_flag */
 	unsigned traits; /* of its method (method.h) */
 	unsigned links;  /* on how many its message was begun */
+	size_t room;     /* bytes of the block that this is in */
 	size_t id_len;
 	char id[]; /* raw */
 };

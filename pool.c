@@ -15,9 +15,9 @@
 #define SMALLEST    6  /* 2^6 bytes: less counts as that */
 #define LARGEST     36 /* of 2^36 bytes: what is that large is not kept */
 #define CLASSES     ((LARGEST - SMALLEST) * STEPS)
-#define TOO_LARGE   (UINT64_C(1) << LARGEST)
-#define LOOK_HIGHER STEPS /* classes above, where blocks are less than twice as large */
-#define LOOK_INTO   4     /* blocks of one class, of which the first may be too small */
+#define EXACT       ((size_t)1 << 20) /* larger blocks are made as large as was asked for */
+#define LOOK_HIGHER STEPS             /* classes above, where blocks are less than twice as large */
+#define LOOK_INTO   4                 /* blocks of one class, of which the first may be too small */
 
 #define LOOK_INTERVAL 1000 /* ms */
 
@@ -151,7 +151,7 @@ static size_t rounded(size_t size)
 {
 	unsigned class = class_of(size);
 
-	if (TRANSPARENT || size >= TOO_LARGE)
+	if (TRANSPARENT || size >= EXACT)
 		return size;
 	size_t room = class_size(class) >= size ? class_size(class) : class_size(class + 1);
 	return room > size ? room : size;
@@ -163,6 +163,8 @@ void *pool_take(struct pool *p, size_t *size)
 		return malloc(*size);
 	struct block *b = find_kept(p, *size);
 	size_t room = b ? b->size : rounded(*size);
+	if (!b && room >= POOL_LARGE && room > room_for(p, room))
+		free_large(p, p->large);
 	void *block = b ? b : malloc(room);
 	if (block) {
 		*size = room;
@@ -189,7 +191,7 @@ void pool_give(struct pool *p, void *block, size_t size)
 		return;
 	}
 	p->taken--;
-	if (size >= sizeof(struct block) && size <= room_for(p, size) && size < TOO_LARGE)
+	if (size >= sizeof(struct block) && size <= room_for(p, size) && class_of(size) < CLASSES)
 		keep(p, block, size);
 	else
 		free(block);
@@ -201,8 +203,10 @@ int64_t pool_rest(struct pool *p, int64_t now)
 {
 	if (!p || p->large == 0)
 		return CLOCK_NEVER;
-	if (now >= p->look_at)
+	if (now >= p->look_at && p->unused > 0) {
 		free_large(p, p->unused);
+		return_freed_memory();
+	}
 	if (now >= p->look_at || p->look_at == CLOCK_NEVER) {
 		p->unused = p->large;
 		p->look_at = p->large > 0 ? clock_add(now, LOOK_INTERVAL) : CLOCK_NEVER;

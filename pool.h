@@ -13,7 +13,7 @@
 
 struct pool;
 
-/* Blocks of this size in bytes and more are large: they are kept as long as they are in use. */
+/* Blocks of this size in bytes and more are large: they are kept while they are needed now and then. */
 #define POOL_LARGE ((size_t)64 * 1024)
 
 /*
@@ -30,7 +30,8 @@ void pool_end(struct pool *p);
 
 /*
  * A block of at least ${*size} bytes (not 0), given to the caller; ${*size} becomes what it really
- * has, which may be up to twice as much. NULL if memory is out.
+ * has, which is less than twice as much, or under 128. NULL if memory is out. What is kept is
+ * freed rather than let more than ${large} bytes of it lie beside a new large block.
  */
 void *pool_take(struct pool *p, size_t *size);
 

@@ -99,6 +99,10 @@ def check_goals() -> None:
     expect(f"slow: {slow}", [met for text, met in slow.items() if text.startswith("2")] == [False] * 4)
     expect(f"late: {fast}", [met for text, met in fast.items() if text.startswith("1")] == [False] * 2)
     expect(f"soon: {slow}", [met for text, met in slow.items() if text.startswith("1")] == [True] * 2)
+    broken = Results()
+    broken.fail("up 200 ws", "wsmcp", "no answer")
+    met = {goal.text[0]: goal.met for goal in goals.judge(broken, [])}
+    expect(f"broken: {met}", met == {"1": None, "2": False, "3": None, "4": None})
     expect(f"the rest: {fast}", all(met is None for text, met in fast.items() if text[0] not in "12"))
 
 

@@ -22,7 +22,7 @@ def at_most(text: str, value: float | None, limit: float | None, unit: str = "")
 
 
 def all_at_least(text: str, least: float, values: dict[str, float | None]) -> Goal:
-    """One goal of several figures; what could not be measured is not met."""
+    """One goal of several figures; if some could not be measured it is not met."""
     known = {name: value for name, value in values.items() if value is not None}
     shown = ", ".join(f"{name} {value:.2f}" for name, value in known.items())
     if not known:
@@ -102,12 +102,26 @@ def start_and_memory(r: Results) -> list[Goal]:
 
 
 def judge(results: Results, rivals: list[str]) -> list[Goal]:
-    return [
+    """A goal is not met, whatever the figures, if wsmcp failed in a case that it is about."""
+    goals = [
         *round_trip(results),
         *small_messages(results, rivals),
         *large_messages(results, rivals),
         *start_and_memory(results),
     ]
+    failed = [case for case, who in results.failures.items() if "wsmcp" in who]
+    for goal in goals:
+        if spoilt := [case for case in failed if about(case) == goal.text[0]]:
+            goal.met = False
+            goal.figures = "; ".join([*filter(None, [goal.figures]), f"wsmcp failed: {', '.join(spoilt)}"])
+    return goals
+
+
+def about(case: str) -> str:
+    """The number of the goals that a case is for."""
+    beginnings = {"rtt": "1", "up 200 ": "2", "down 200 ": "2", "up ": "3", "down ": "3", "start ws": "4"}
+    beginnings |= {"memory": "4", "peak": "4"}
+    return next((goal for start, goal in beginnings.items() if case.startswith(start)), "")
 
 
 def report(judged: list[Goal]) -> str:

@@ -205,7 +205,7 @@ static void stream_step(struct pair *p, bool up, struct flow *f)
 }
 
 /*
- * Messages that were cut, joined or altered on their way show in their bytes. Lines that all came
+ * Messages that were cut, joined or lengthened on their way show in their bytes. Lines that all came
  * as they were sent need not be looked at from then on.
  */
 static void check_arrived(

@@ -43,13 +43,21 @@ def note(size, number):
                   (10000000 + number), b'"}}')
 
 
-def ask(size, number, method):
-    return padded(size, b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"text":"' % (
-        10000000 + number, method), b'"}}')
+def ask(size, name, method):
+    return padded(size, b'{"jsonrpc":"2.0","id":%s,"method":"%s","params":{"text":"' % (name, method), b'"}}')
 
 
-def answer(size, number):
-    return padded(size, b'{"jsonrpc":"2.0","id":%d,"result":{"text":"' % (10000000 + number), b'"}}')
+def answer(size, name):
+    return padded(size, b'{"jsonrpc":"2.0","id":%s,"result":{"text":"' % name, b'"}}')
+
+
+def plain_id(number):
+    return b"%d" % (10000000 + number)
+
+
+def any_id(number):
+    """Of 3 to 109 bytes."""
+    return b'"%d%s"' % (number, b"i" * (number * 37 % 101))
 
 
 def lines(messages):
@@ -118,16 +126,16 @@ class Traffic:
         numbers = self.take(count)
         return [numbers[i:i + window] for i in range(0, count, window)]
 
-    def asks_of_host(self, count, size=SMALL, window=1, methods=(b"tools/call", b"resources/read")):
+    def asks_of_host(self, count, size=SMALL, window=1, methods=(b"tools/call", b"resources/read"), name=plain_id):
         """Requests of the host, so many at once, and then their answers."""
         for numbers in self.rounds(count, window):
-            self.to_server([ask(size, n, methods[n % len(methods)]) for n in numbers])
-            self.to_host([answer(size, n) for n in numbers])
+            self.to_server([ask(size, name(n), methods[n % len(methods)]) for n in numbers])
+            self.to_host([answer(size, name(n)) for n in numbers])
 
     def asks_of_server(self, count, size=SMALL, window=1):
         for numbers in self.rounds(count, window):
-            self.to_host([ask(size, n, b"sampling/createMessage") for n in numbers])
-            self.to_server([answer(size, n) for n in numbers])
+            self.to_host([ask(size, plain_id(n), b"sampling/createMessage") for n in numbers])
+            self.to_server([answer(size, plain_id(n)) for n in numbers])
 
 
 # --- allocations -----------------------------------------------------------------------------
@@ -187,6 +195,7 @@ FLOWS = {
     "notes of any size to the host": lambda t: t.notes(t.to_host, SOME, ANY_SIZE),
     "requests one at a time": lambda t: t.asks_of_host(SOME // 4),
     "50 requests at a time": lambda t: t.asks_of_host(SOME, window=50),
+    "50 requests with ids of any length at a time": lambda t: t.asks_of_host(SOME, window=50, name=any_id),
     "50 large requests at a time": lambda t: t.asks_of_host(500, LARGE, window=50),
     "requests of the server": lambda t: t.asks_of_server(SOME, window=50),
 }
@@ -250,10 +259,10 @@ def functions(path):
 
 # What is reached, of one message, or of one request with its answer: all of the process.
 INSTRUCTIONS = {
-    "note to the server": 3289,
-    "note to the host": 4085,
-    "request, 50 at a time": 10660,
-    "request, one at a time": 17336,
+    "note to the server": 3338,
+    "note to the host": 4149,
+    "request, 50 at a time": 10775,
+    "request, one at a time": 17349,
 }
 COUNTED = {  # how it is made to flow, and how often
     "note to the server": (lambda t, n: t.notes(t.to_server, n), 10000),

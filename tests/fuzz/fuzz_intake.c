@@ -20,7 +20,7 @@
 
 #define NO_LIMIT  ((size_t)1 << 20)
 #define LONG_TEXT ((size_t)40000) /* bytes; more would only take time */
-#define WASTE     64              /* bytes a finished message may hold unused, and half its size */
+#define WASTE     64 /* bytes a finished message may hold unused, and its size once more */
 #define MARK      "\xEF\xBB\xBF"
 #define MARK_LEN  ((size_t)3)
 
@@ -198,7 +198,7 @@ static void require_kept(
 	}
 	require_clean(m, kept);
 	REQUIRE(m->text.cap > m->text.len);
-	REQUIRE(m->text.cap <= m->text.len + 1 + WASTE + m->text.len / 2);
+	REQUIRE(m->text.cap <= m->text.len + 1 + WASTE + m->text.len);
 	require_same_bytes(m, m->envelope.id, all, expected->id);
 	if (m->envelope.kind == JSONRPC_NOT_JSON)
 		return;

@@ -88,6 +88,8 @@ static void a_block_that_is_too_small_is_not_given(void **state)
 	if (keeps())
 		assert_int_equal(small, 1001);
 	pool_give(p, block, small);
+	block = take(p, 100, &small); /* nor one that is far too large: take() sees to that */
+	pool_give(p, block, small);
 	pool_end(p);
 }
 
@@ -170,6 +172,22 @@ static void what_nobody_needs_is_freed(void **state)
 	pool_end(p);
 }
 
+/* What is kept must not lie beside as much again. */
+static void what_does_not_serve_makes_way(void **state)
+{
+	struct pool *p = pool_new(SMALL_MAX, LARGE_MAX);
+	void *first, *second;
+	size_t size, larger;
+
+	(void)state;
+	first = take(p, 5 * POOL_LARGE, &size);
+	pool_give(p, first, size);
+	second = take(p, 8 * POOL_LARGE, &larger);
+	assert_true(pool_rest(p, 0) == CLOCK_NEVER); /* nothing large is kept */
+	pool_give(p, second, larger);
+	pool_end(p);
+}
+
 /* Of two blocks, one of which is in use all the time. */
 static void what_is_needed_stays(void **state)
 {
@@ -223,6 +241,7 @@ int main(void)
 	    cmocka_unit_test(no_more_is_kept_than_allowed),
 	    cmocka_unit_test(blocks_outlive_the_pool),
 	    cmocka_unit_test(what_nobody_needs_is_freed),
+	    cmocka_unit_test(what_does_not_serve_makes_way),
 	    cmocka_unit_test(what_is_needed_stays),
 	    cmocka_unit_test(without_a_pool_it_is_malloc),
 	    cmocka_unit_test(what_cannot_be_had_is_told),
