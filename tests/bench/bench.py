@@ -268,7 +268,7 @@ def machine() -> dict[str, str]:
         "processor": model[1] if model else platform.machine(),
         "processors": str(os.cpu_count()),
         "memory": f"{int(memory[1]) / (1 << 20):.0f} GiB" if memory else "",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "system": system[1] if system else "",
         "load average": f"{os.getloadavg()[0]:.2f}",
     }
