@@ -110,8 +110,9 @@ void intake_free(struct intake *in);
 size_t intake_size(const struct intake *in);
 
 /*
- * Tells that ${len} more bytes of the message are announced, for which room is made: addresses, which
- * take no memory before something is written. If that is over the limit, nothing is kept from now on, so that no memory is spent on what will be dropped.
+ * Tells that ${len} more bytes of the message are announced, for which room is made: addresses,
+ * which take no memory before something is written. If that is over the limit, nothing is kept
+ * from now on, so that no memory is spent on what will be dropped.
  */
 void intake_expect(struct intake *in, size_t len);
 

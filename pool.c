@@ -59,11 +59,11 @@ static unsigned class_of(size_t size)
 }
 
 /* The smallest size of a class. */
-static size_t class_size(unsigned class)
+static size_t class_size(unsigned k)
 {
-	unsigned bit = class / STEPS + SMALLEST;
+	unsigned bit = k / STEPS + SMALLEST;
 
-	return (size_t)(STEPS + class % STEPS) << (bit - STEP_BITS);
+	return (size_t)(STEPS + k % STEPS) << (bit - STEP_BITS);
 }
 
 struct pool *pool_new(size_t small, size_t large)
@@ -103,8 +103,8 @@ static struct block *unlink_block(struct pool *p, struct block **at)
 /* Frees large blocks, the largest first, of ${bytes} together at most. */
 static void free_large(struct pool *p, size_t bytes)
 {
-	for (unsigned class = p->top; class -- > class_of(POOL_LARGE);) {
-		struct block **at = &p->classes[class];
+	for (unsigned k = p->top; k-- > class_of(POOL_LARGE);) {
+		struct block **at = &p->classes[k];
 		while (*at) {
 			size_t size = (*at)->size;
 			if (size <= bytes) {
@@ -121,9 +121,9 @@ void pool_end(struct pool *p)
 {
 	if (!p)
 		return;
-	for (unsigned class = 0; class < p->top; class ++) {
-		while (p->classes[class])
-			free(unlink_block(p, &p->classes[class]));
+	for (unsigned k = 0; k < p->top; k++) {
+		while (p->classes[k])
+			free(unlink_block(p, &p->classes[k]));
 	}
 	p->small_max = p->large_max = 0;
 	p->ended = true;
@@ -133,10 +133,10 @@ void pool_end(struct pool *p)
 
 static struct block *find_kept(struct pool *p, size_t size)
 {
-	unsigned class = class_of(size), end = class + LOOK_HIGHER;
+	unsigned k = class_of(size), end = k + LOOK_HIGHER;
 
-	for (; class < end && class < p->top; class ++) {
-		struct block **at = &p->classes[class];
+	for (; k < end && k < p->top; k++) {
+		struct block **at = &p->classes[k];
 		for (int i = 0; *at && i < LOOK_INTO; i++) {
 			if ((*at)->size >= size)
 				return unlink_block(p, at);
@@ -149,11 +149,11 @@ static struct block *find_kept(struct pool *p, size_t size)
 /* A new block fills its class, so that it serves all who ask for one of that. */
 static size_t rounded(size_t size)
 {
-	unsigned class = class_of(size);
+	unsigned k = class_of(size);
 
 	if (TRANSPARENT || size >= EXACT)
 		return size;
-	size_t room = class_size(class) >= size ? class_size(class) : class_size(class + 1);
+	size_t room = class_size(k) >= size ? class_size(k) : class_size(k + 1);
 	return room > size ? room : size;
 }
 
@@ -175,13 +175,13 @@ void *pool_take(struct pool *p, size_t *size)
 
 static void keep(struct pool *p, struct block *b, size_t size)
 {
-	unsigned class = class_of(size);
+	unsigned k = class_of(size);
 
-	*b = (struct block){.next = p->classes[class], .size = size};
-	p->classes[class] = b;
+	*b = (struct block){.next = p->classes[k], .size = size};
+	p->classes[k] = b;
 	*kept(p, size) += size;
-	if (class >= p->top)
-		p->top = class + 1;
+	if (k >= p->top)
+		p->top = k + 1;
 }
 
 void pool_give(struct pool *p, void *block, size_t size)
